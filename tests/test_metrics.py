@@ -212,8 +212,8 @@ def test_diversity_equals_a_loop_over_pairs(lists, rng, monkeypatch):
 
 
 def test_diversity_leaves_out_empty_places_and_needs_two_items():
-    vectors = [[1, 0], [0, 2], [5, 0], [0, 0]]
-    values = diversity([[0, 1, -1], [0, 2, 1], [2, -1, -1], [0, 3, -1]], vectors)
+    vectors = [[1, 0], [0, 2], [0, 0], [5, 0]]
+    values = diversity([[0, 1, -1], [0, 3, 1], [3, -1, -1], [0, 2, -1]], vectors)
     np.testing.assert_allclose(values, [1, 2 / 3, np.nan, 1])
 
 
