@@ -1,0 +1,36 @@
+# Every command sets up what it needs first; run again, that takes a moment.
+PY := .venv/bin/python
+LESSON := notebooks/00_start_here.ipynb
+# Jupyter refuses to run as root unless told; containers often are root.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+# As the default address, so that the line it prints leads to the lesson with --no-browser too.
+OPEN := --LabApp.default_url=/lab/tree/$(LESSON)
+# Two threads, no hub: tests give the same result on a laptop, offline and in CI.
+TEST_ENV := OMP_NUM_THREADS=2 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup assets lab test demo notebooks
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+lab: assets ## open JupyterLab at lesson 00; ARGS="--no-browser --port 9999" goes to jupyter lab
+	@exec $(PY) -m jupyterlab $(OPEN) $(AS_ROOT) $(ARGS)
+
+test: assets ## run every check: style, tests, doctests, notebooks; ARGS="-k metrics" goes to pytest
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(TEST_ENV) $(PY) -m pytest --durations=10 $(ARGS)
+
+demo: assets ## recommend films for an English and a Chinese sentence
+	@$(PY) -m llmrec_lab.cli recommend "I like science fiction films and machine learning"
+	@$(PY) -m llmrec_lab.cli recommend "我喜欢太空探险的科幻电影和温暖的动画片"
+
+notebooks: assets ## build the notebooks from lessons/; N=00 builds one
+	@$(TEST_ENV) $(PY) tools/build_notebooks.py $(N)
+
+assets: setup ## fetch and verify the models and the data
+	@$(PY) -m llmrec_lab.cli assets
+
+setup: ## make .venv as requirements.lock says
+	@PYTHON="$(PYTHON)" bash tools/setup.sh
