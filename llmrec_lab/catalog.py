@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,8 @@ class Catalog:
         titles: (n) strings, what a person sees.
         texts: (n) strings, what a language model reads.
         facets: (n rows) a DataFrame of tuples of strings, one column per facet (genre, director, ...); it may have no columns.
+        glosses: (facet, value) to a few words that say what the value means, such as ("genre", "Western") to "cowboys and
+            outlaws"; wishes that never use the value's name find it through its gloss.
 
     Example:
         >>> import pandas as pd
@@ -42,6 +44,7 @@ class Catalog:
     titles: np.ndarray
     texts: np.ndarray
     facets: pd.DataFrame
+    glosses: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -319,7 +322,9 @@ def to_seconds(values: pd.Series) -> np.ndarray:
         values = (pd.to_datetime(values, utc=True) - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
     seconds = to_finite(values, TIMESTAMP)
     if len(seconds) and np.abs(seconds).max() > LATEST_TIMESTAMP:
-        raise DataError(f"timestamp {seconds[np.abs(seconds).argmax()]:.0f} is no time in seconds; divide milliseconds by 1000")
+        raise DataError(
+            f"timestamp {seconds[np.abs(seconds).argmax()]:.0f} is no time in seconds; divide milliseconds by 1000"
+        )
     return np.floor(seconds).astype(np.int64)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]+")  # controls, lone surrogates, byte-order marks
+UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]+"
+)  # controls, lone surrogates, byte-order marks
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]")
 WORD = re.compile(r"\w+(?:['’]\w+)*")
 

@@ -1,0 +1,305 @@
+"""Text in, unit vectors out: BERT encoders in one page of torch. Knows nothing about items, users, or scores.
+
+The forward pass is written here and not taken from `transformers` because importing that library takes longer (4 s on two
+cores) than answering a query; a test holds the two to each other within 1e-5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from llmrec_lab.assets import asset_files, home, sha256_of, write_atomically, write_cache
+from llmrec_lab.errors import AssetError, DataError
+from llmrec_lab.four_bit import read_e5
+from llmrec_lab.text import clean
+
+MAX_TOKENS = 256  # what all-MiniLM-L6-v2 was trained with; longer texts are cut
+TOKENS_PER_BATCH = 2048  # padded tokens a batch; sorted by length, 1,024 to 4,096 were equally fast on two cores
+
+
+class Bert(nn.Module):
+    """The BERT encoder (Devlin et al. 2019), named so that the published weights load as they are.
+
+    Args:
+        config: the model's config.json: hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, ...
+    """
+
+    def __init__(self, config: dict):
+        super().__init__()
+        d, eps = config["hidden_size"], config["layer_norm_eps"]
+        self.heads = config["num_attention_heads"]
+        self.embeddings = nn.ModuleDict(
+            {
+                "word_embeddings": nn.Embedding(config["vocab_size"], d),
+                "position_embeddings": nn.Embedding(config["max_position_embeddings"], d),
+                "token_type_embeddings": nn.Embedding(config["type_vocab_size"], d),
+                "LayerNorm": nn.LayerNorm(d, eps),
+            }
+        )
+        layers = (bert_layer(d, config["intermediate_size"], eps) for _ in range(config["num_hidden_layers"]))
+        self.encoder = nn.ModuleDict({"layer": nn.ModuleList(layers)})
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Contextual vectors of every token.
+
+        Args:
+            ids: (b, t) token ids.
+            mask: (b, t) booleans, False where padded.
+
+        Returns:
+            (b, t, d); rows at padded places mean nothing.
+        """
+        parts = self.embeddings
+        x = parts["word_embeddings"](ids) + parts["position_embeddings"].weight[: ids.shape[1]]  # (b, t, d)
+        x = parts["LayerNorm"](x + parts["token_type_embeddings"].weight[0])
+        for layer in self.encoder["layer"]:
+            x = self.layer(layer, x, mask[:, None, None, :])  # (b, t, d)
+        return x
+
+    def layer(self, layer: nn.ModuleDict, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """One block: attention, then two dense maps, each added to its input and normalized."""
+        attention = layer["attention"]
+        q, k, v = (
+            self.split(attention["self"][name](x)) for name in ("query", "key", "value")
+        )  # (b, heads, t, d / heads)
+        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)  # (b, t, d)
+        x = attention["output"]["LayerNorm"](x + attention["output"]["dense"](mixed))
+        wide = functional.gelu(layer["intermediate"]["dense"](x))  # (b, t, 4 d)
+        return layer["output"]["LayerNorm"](x + layer["output"]["dense"](wide))
+
+    def split(self, x: torch.Tensor) -> torch.Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def bert_layer(d: int, wide: int, eps: float) -> nn.ModuleDict:
+    """The weights of one block, under the names of the published checkpoints."""
+
+    def output(width: int) -> nn.ModuleDict:
+        return nn.ModuleDict({"dense": nn.Linear(width, d), "LayerNorm": nn.LayerNorm(d, eps)})
+
+    projections = nn.ModuleDict({name: nn.Linear(d, d) for name in ("query", "key", "value")})
+    return nn.ModuleDict(
+        {
+            "attention": nn.ModuleDict({"self": projections, "output": output(d)}),
+            "intermediate": nn.ModuleDict({"dense": nn.Linear(d, wide)}),
+            "output": output(wide),
+        }
+    )
+
+
+class Encoder:
+    """A tokenizer and a BERT: texts to unit vectors, by the mean over the tokens.
+
+    Args:
+        name: shown to people and written into saved files, so that `load_encoder(name)` finds it again.
+        bert: the network.
+        tokenizer: a `tokenizers.Tokenizer`.
+        fingerprint: a hash of the weights, the key of cached vectors.
+        prefix: put before every text; e5 models were trained with `query: `.
+        device: where the network runs.
+    """
+
+    def __init__(self, name: str, bert: Bert, tokenizer, fingerprint: str, prefix: str = "", device: str = "cpu"):
+        self.name, self.fingerprint, self.prefix, self.device = name, fingerprint, prefix, device
+        self.bert = bert.to(device).eval()
+        self.tokenizer = tokenizer
+        self.tokenizer.enable_truncation(MAX_TOKENS)
+        self.tokenizer.no_padding()
+        self.dimension = bert.embeddings["word_embeddings"].embedding_dim
+
+    def encode(self, texts: list[str], progress: bool = False) -> np.ndarray:
+        """Unit vectors of texts.
+
+        Texts are sorted by length, so that a batch holds texts of about the same length and little is padded; the order of
+        the result is that of the input, and a text's vector does not depend on the others beyond rounding.
+
+        Args:
+            texts: n strings; a text of more than 256 tokens is cut.
+            progress: show a bar.
+
+        Returns:
+            (n, d) float32, rows of length 1.
+
+        Raises:
+            DataError: `texts` is one string or has an entry that is not text.
+        """
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise DataError("encode takes a list of strings; wrap a single text in a list")
+        ids = [row.ids for row in self.tokenizer.encode_batch([self.prefix + clean(text) for text in texts])]
+        vectors = np.zeros((len(ids), self.dimension), dtype=np.float32)  # (n, d)
+        bar = self.bar(len(ids), progress)
+        with torch.inference_mode():
+            for rows in batches_by_length([len(row) for row in ids]):
+                vectors[rows] = self.pooled([ids[row] for row in rows]).cpu().numpy()
+                bar.update(len(rows))
+        bar.close()
+        return vectors
+
+    def pooled(self, ids: list[list[int]]) -> torch.Tensor:
+        """Token ids of b texts to (b, d) unit vectors; gradients flow, for fine-tuning."""
+        longest = max(map(len, ids))
+        padded = torch.tensor([row + [0] * (longest - len(row)) for row in ids], device=self.device)  # (b, t)
+        lengths = torch.tensor([len(row) for row in ids], device=self.device)  # (b)
+        mask = torch.arange(longest, device=self.device) < lengths[:, None]  # (b, t)
+        tokens = self.bert(padded, mask).masked_fill(~mask[:, :, None], 0)  # (b, t, d)
+        return functional.normalize(tokens.sum(1) / lengths[:, None], dim=-1)  # (b, d)
+
+    def encode_cached(self, texts: list[str], progress: bool = False) -> np.ndarray:
+        """As `encode`, but vectors of the same texts by the same weights are read from the cache folder.
+
+        Args:
+            texts: n strings.
+            progress: show a bar while encoding.
+
+        Returns:
+            (n, d) float32.
+        """
+        key = hashlib.sha256("\x00".join([self.fingerprint, self.prefix, *texts]).encode()).hexdigest()
+        path = home() / "encoded" / f"{key[:32]}.npy"
+        try:
+            vectors = np.load(path, allow_pickle=False)
+            if vectors.shape == (len(texts), self.dimension):
+                return vectors
+        except (OSError, ValueError, EOFError):
+            pass  # not encoded yet, or the file is damaged: encode
+        vectors = self.encode(texts, progress)
+        write_cache(path, npy_bytes(vectors))
+        return vectors
+
+    def bar(self, total: int, shown: bool):
+        from tqdm.auto import tqdm
+
+        return tqdm(total=total, desc=f"encode with {self.name}", unit=" texts", disable=not shown)
+
+
+def npy_bytes(array: np.ndarray) -> bytes:
+    """An array in the .npy format."""
+    from io import BytesIO
+
+    buffer = BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def batches_by_length(lengths: list[int]) -> list[np.ndarray]:
+    """Indices sorted by length and cut so that a batch, padded to its longest text, has at most TOKENS_PER_BATCH tokens.
+
+    Args:
+        lengths: tokens per text.
+
+    Returns:
+        Arrays of indices; together they hold each index once.
+
+    Example:
+        >>> [batch.tolist() for batch in batches_by_length([3, 1500, 2, 900])]
+        [[2, 0], [3], [1]]
+    """
+    order = np.argsort(lengths, kind="stable")
+    batches, start = [], 0
+    for end in range(1, len(order) + 1):
+        full = end == len(order) or (end + 1 - start) * lengths[order[end]] > TOKENS_PER_BATCH
+        if full:
+            batches.append(order[start:end])
+            start = end
+    return batches
+
+
+def load_encoder(name: str = "minilm", device: str = "auto") -> Encoder:
+    """Load an encoder: `minilm` (English) or `e5` (about 100 languages), a folder, or a model of a hub.
+
+    Args:
+        name: an asset's name; a folder with model.safetensors, tokenizer.json and config.json; or `owner/model` on a hub.
+        device: `cpu`, `cuda`, or `auto` (CUDA when it is there).
+
+    Returns:
+        An Encoder.
+
+    Raises:
+        AssetError: the files are missing, damaged, or not those of a BERT.
+
+    Example:
+        >>> load_encoder("minilm").encode(["a film about space"]).shape
+        (1, 384)
+    """
+    from safetensors.torch import load_file
+    from tokenizers import Tokenizer
+
+    folder, fingerprint = model_folder(name)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config.get("model_type") != "bert":
+        raise AssetError(f"{name} is a {config.get('model_type')!r} model; pass one of type 'bert'")
+    with torch.device("meta"):  # no memory and no random numbers for weights that are about to be replaced
+        bert = Bert(config)
+    weights = {key.removeprefix("bert."): value for key, value in load_file(folder / "model.safetensors").items()}
+    try:
+        bert.load_state_dict({key: weights[key] for key in bert.state_dict()}, assign=True)
+    except (KeyError, RuntimeError) as problem:
+        raise AssetError(
+            f"{name}: the weights do not fit its config.json ({str(problem)[:80]}); use a matching pair"
+        ) from None
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    prefix = "query: " if "e5" in Path(name).name else ""
+    return Encoder(name, bert, Tokenizer.from_file(str(folder / "tokenizer.json")), fingerprint, prefix, device)
+
+
+def model_folder(name: str) -> tuple[Path, str]:
+    """The folder that holds a model's three files, and a hash of its weights."""
+    if name == "minilm":
+        weights = asset_files("minilm")["model.safetensors"]
+        return weights.parent, sha_prefix("minilm")
+    if name == "e5":
+        return e5_folder(), sha_prefix("e5")
+    folder = Path(name) if Path(name).is_dir() else hub_folder(name)
+    missing = [file for file in ("model.safetensors", "tokenizer.json", "config.json") if not (folder / file).exists()]
+    if missing:
+        raise AssetError(f"{name} has no {', '.join(missing)}; a model folder needs all three files")
+    return folder, sha256_of(folder / "model.safetensors")
+
+
+def sha_prefix(asset: str) -> str:
+    from llmrec_lab.assets import ASSETS
+
+    return ASSETS[asset].files[0].sha256
+
+
+def hub_folder(name: str) -> Path:
+    """Download a model from a hub, where one can be reached."""
+    try:
+        from huggingface_hub import snapshot_download
+
+        files = ["model.safetensors", "tokenizer.json", "config.json"]
+        return Path(snapshot_download(name, allow_patterns=files))
+    except Exception as problem:  # the hub's client has a dozen ways to say that it is offline
+        raise AssetError(
+            f"no encoder {name!r}: not an asset (minilm, e5), not a folder, and no hub answered ({type(problem).__name__}); "
+            "check the name, or go online"
+        ) from None
+
+
+def e5_folder() -> Path:
+    """The folder of e5 in the standard format, converted once from the 4-bit file (about 5 s, 471 MB)."""
+    files = asset_files("e5")
+    folder = home() / "converted" / f"e5-{sha_prefix('e5')[:12]}"
+    if not (folder / "config.json").exists():  # written last
+        from safetensors.torch import save_file
+
+        weights, config = read_e5(files["e5-small-q4.bin"])
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            save_file(weights, folder / f"part-{os.getpid()}")
+            os.replace(folder / f"part-{os.getpid()}", folder / "model.safetensors")
+            write_atomically(folder / "tokenizer.json", files["tokenizer.json"].read_bytes())
+            write_atomically(folder / "config.json", json.dumps(config, indent=2).encode())
+        except OSError as problem:
+            raise AssetError(f"cannot store e5 in {folder}: {problem.strerror}; 500 MB are needed") from None
+    return folder
