@@ -291,9 +291,7 @@ def require_room(needed: int) -> None:
         ) from None
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise AssetError(
-            f"{folder} has {free >> 20} MB free, {needed >> 20} MB are needed; make room or set LLMREC_HOME"
-        )
+        raise AssetError(f"{folder} has {free >> 20} MB free, {needed >> 20} MB are needed; make room or set LLMREC_HOME")
 
 
 def download(package: str, files: list[File], quiet: bool) -> None:

@@ -172,9 +172,7 @@ class EASE(Baseline):
         norm = (gram.sum(axis=0) + gram.sum(axis=1) - gram.diagonal()).max()
         factor, failed = spotrf(gram, lower=1, overwrite_a=1)
         if failed or spocon(factor, norm, uplo="L")[0] < np.finfo(np.float32).eps:
-            raise DataError(
-                f"{self}: too small to invert the Gram matrix in single precision; raise the regularization"
-            )
+            raise DataError(f"{self}: too small to invert the Gram matrix in single precision; raise the regularization")
         lower, _ = spotri(factor, lower=1, overwrite_c=1)
         weights = np.tril(lower) + np.tril(lower, -1).T  # P, which is symmetric
         weights /= -weights.diagonal()  # column by column

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from pathlib import Path
 
@@ -68,9 +67,7 @@ class Bert(nn.Module):
     def layer(self, layer: nn.ModuleDict, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """One block: attention, then two dense maps, each added to its input and normalized."""
         attention = layer["attention"]
-        q, k, v = (
-            self.split(attention["self"][name](x)) for name in ("query", "key", "value")
-        )  # (b, heads, t, d / heads)
+        q, k, v = (self.split(attention["self"][name](x)) for name in ("query", "key", "value"))  # (b, heads, t, d / heads)
         mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)  # (b, t, d)
         x = attention["output"]["LayerNorm"](x + attention["output"]["dense"](mixed))
         wide = functional.gelu(layer["intermediate"]["dense"](x))  # (b, t, 4 d)

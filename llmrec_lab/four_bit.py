@@ -44,9 +44,7 @@ def read_e5(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     """
     raw = path.read_bytes()
     if raw[:4] != b"E5S1":
-        raise AssetError(
-            f"{path.name} starts with {raw[:4]!r}, expected b'E5S1'; run `llmrec assets` to fetch it again"
-        )
+        raise AssetError(f"{path.name} starts with {raw[:4]!r}, expected b'E5S1'; run `llmrec assets` to fetch it again")
     hidden, layers, heads, wide, vocabulary, positions, types = struct.unpack_from("<7i", raw, 8)
     (eps,) = struct.unpack_from("<f", raw, 36)
     config = {
@@ -75,9 +73,7 @@ def read_e5(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     weights = {
         "embeddings.word_embeddings.weight": matrix("emb.word", vocabulary, hidden),
         "embeddings.position_embeddings.weight": floats("emb.pos", positions, hidden),
-        "embeddings.token_type_embeddings.weight": floats("emb.type", 1, hidden).repeat(
-            types, 1
-        ),  # all texts are type 0
+        "embeddings.token_type_embeddings.weight": floats("emb.type", 1, hidden).repeat(types, 1),  # all texts are type 0
         "embeddings.LayerNorm.weight": floats("emb.ln.w", hidden),
         "embeddings.LayerNorm.bias": floats("emb.ln.b", hidden),
     }

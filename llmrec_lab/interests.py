@@ -110,9 +110,7 @@ class CodingConfig:
     min_items: int = 5
 
 
-def build_concepts(
-    catalog: Catalog, encoder, item_vectors: np.ndarray, config: CodingConfig = CodingConfig()
-) -> Concepts:
+def build_concepts(catalog: Catalog, encoder, item_vectors: np.ndarray, config: CodingConfig = CodingConfig()) -> Concepts:
     """The concept dictionary of a catalog; empty if the catalog has no facets.
 
     Args:
@@ -174,9 +172,9 @@ def name_words(value: str) -> frozenset[str]:
 def decompose_text(text: str, encoder, concepts: Concepts, config: CodingConfig = CodingConfig()) -> Interests:
     """The interests that a sentence names, English or Chinese.
 
-    The sentence is cut at its joints. Neighboring clauses that mean about the same, or that share their first concept, are
-    one interest; so is a clause that matches no concept half as well as the best one does ("please"). A clause that
-    says no ("but no horror") names concepts to avoid.
+    The sentence is cut at its joints. Neighboring clauses that mean about the same are one interest; a clause that matches
+    the concepts far worse than the best one does ("please") joins its neighbor. A clause that says no ("but no horror")
+    names concepts to avoid.
 
     Args:
         text: what a person wants.
@@ -211,13 +209,12 @@ def decompose_text(text: str, encoder, concepts: Concepts, config: CodingConfig 
 def merge(words: list[str], read, config: CodingConfig) -> list[str]:
     """Join neighboring clauses until each pair of neighbors names two different things."""
     while len(words) > 1:
-        vectors, codes, strengths = read(words)
+        vectors, _, strengths = read(words)
         for left in range(len(words) - 1):
             pair = slice(left, left + 2)
             same = vectors[left] @ vectors[left + 1] >= config.same
-            shared = codes[pair].max() > 0 and codes[left].argmax() == codes[left + 1].argmax()
             weak = strengths[pair].min() < config.weak * strengths.max()
-            if same or shared or weak:
+            if same or weak:
                 words = [*words[:left], ", ".join(words[pair]), *words[left + 2 :]]
                 break
         else:
@@ -333,3 +330,62 @@ def unit_rows(rows: np.ndarray) -> np.ndarray:
                [0. , 0. ]])
     """
     return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
+
+
+@dataclass(frozen=True)
+class ClusterConfig:
+    """How a history is cut into interests.
+
+    Args:
+        recent: only so many last items are read; tastes of years ago say little about tonight.
+        half_life: an item this many places from the end counts half as much as the last one.
+        spread: items join a cluster while Ward's distance is below this; between 0 (each its own) and about 2 (all one).
+    """
+
+    recent: int = 30
+    half_life: float = 10.0
+    spread: float = 1.6
+
+
+def decompose_history(items: np.ndarray, vectors: np.ndarray, titles, config: ClusterConfig = ClusterConfig()):
+    """The interests in what a person met: clusters of similar items, each weighted by how recent its items are.
+
+    Args:
+        items: (h) catalog positions, oldest first.
+        vectors: (n, d) unit item vectors.
+        titles: (n) strings; the most recent title of a cluster is its label.
+        config: how far back, and how fine.
+
+    Returns:
+        Labels (k), unit vectors (k, d), and weights (k) that sum to 1, the heaviest interest first; k is at most 5.
+
+    Example:
+        >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+        >>> labels, _, weights = decompose_history(np.array([0, 1, 2]), vectors, ["A", "B", "C"], ClusterConfig(spread=0.8))
+        >>> labels, weights.round(2).tolist()
+        (['B', 'C'], [0.65, 0.35])
+    """
+    items = items[-config.recent :]
+    if not len(items):
+        return [], np.zeros((0, vectors.shape[1]), vectors.dtype), np.zeros(0)
+    freshness = 0.5 ** (np.arange(len(items))[::-1] / config.half_life)  # (h), 1 for the last item
+    clusters = ward_clusters(vectors[items], config)  # (h)
+    found = []
+    for cluster in np.unique(clusters):
+        inside = clusters == cluster
+        center = unit_rows(freshness[inside] @ vectors[items[inside]])
+        found.append((freshness[inside].sum(), titles[items[inside][-1]], center))
+    found.sort(key=lambda part: -part[0])
+    weights, labels, centers = zip(*found)
+    return list(labels), np.array(centers), np.array(weights) / freshness.sum()
+
+
+def ward_clusters(vectors: np.ndarray, config: ClusterConfig) -> np.ndarray:
+    """(h) a cluster number for each row, by Ward's method, at most MAX_INTERESTS clusters."""
+    if len(vectors) == 1:
+        return np.zeros(1, dtype=int)
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    tree = linkage(vectors, "ward")
+    clusters = fcluster(tree, config.spread, "distance")
+    return clusters if clusters.max() <= MAX_INTERESTS else fcluster(tree, MAX_INTERESTS, "maxclust")

@@ -79,16 +79,12 @@ MESSAGES = {
         "00.2.wrong.distance": (
             "your function returns 1 - cosine, a distance. Vectors of the same direction should give 1, not 0."
         ),
-        "00.2.wrong.no_root": (
-            "your function divides by the squared lengths. Take the square root of each sum of squares."
-        ),
+        "00.2.wrong.no_root": ("your function divides by the squared lengths. Take the square root of each sum of squares."),
         "00.2.wrong.abs": (
             "your function drops the sign. Vectors that point in opposite directions have the cosine -1, not 1."
         ),
         "00.2.hint1": "Write down what you did in 00.1, with a and b in place of the numbers.",
-        "00.2.hint2": (
-            "Three steps: the dot product, the two lengths, one division. Do not take absolute values anywhere."
-        ),
+        "00.2.hint2": ("Three steps: the dot product, the two lengths, one division. Do not take absolute values anywhere."),
         "00.2.hint3": (
             "`np.linalg.norm(a)` is the length of a. Return the dot product over the product of the two lengths."
         ),
@@ -106,8 +102,7 @@ MESSAGES = {
             "expected is a function top_k(item_ids, scores, k) that returns a list of at most k item ids, best first"
         ),
         "00.4.why": (
-            "largest score first, and equal scores in order of item id: the same slate whatever order the items came "
-            "in."
+            "largest score first, and equal scores in order of item id: the same slate whatever order the items came in."
         ),
         "00.4.wrong.ascending": "your function puts the smallest score first. Best first means largest first.",
         "00.4.wrong.by_position": (
@@ -123,12 +118,8 @@ MESSAGES = {
             "before '9'."
         ),
         "00.4.wrong.positions": "your function returns places in the array. Return the item ids at those places.",
-        "00.4.wrong.unsorted": (
-            "your function finds the right items and does not put them in order. Best first, please."
-        ),
-        "00.4.hint1": (
-            "Two things to sort by: first the score, largest first; then, where scores are equal, the item id."
-        ),
+        "00.4.wrong.unsorted": ("your function finds the right items and does not put them in order. Best first, please."),
+        "00.4.hint1": ("Two things to sort by: first the score, largest first; then, where scores are equal, the item id."),
         "00.4.hint2": "Sort by the pair (-score, item_id): the minus turns the score around and leaves the id alone.",
         "00.4.hint3": "`sorted(zip(-scores, item_ids))` has the right order; keep the ids of the first k pairs.",
         "00.5.expected": "expected is one letter, A, B, C or D, or a set of letters",
@@ -152,12 +143,9 @@ MESSAGES = {
         ),
         "00.5.hint1": "Do not judge by the title. Search for each of the four, in quotation marks.",
         "00.5.hint2": (
-            "A reference that exists has a page of its own: a publisher, the ACL Anthology, or arXiv, with the same "
-            "title."
+            "A reference that exists has a page of its own: a publisher, the ACL Anthology, or arXiv, with the same title."
         ),
-        "00.5.hint3": (
-            "Two of the four are about training a language model further. A search finds only one of these two."
-        ),
+        "00.5.hint3": ("Two of the four are about training a language model further. A search finds only one of these two."),
         "00.q1.question": "A sentence has become a vector. Which verb finds the several interests in it?",
         "00.q1.a": "tokenize",
         "00.q1.a.why": "Tokenize comes earlier: it cuts the text into pieces that the model has numbers for.",
@@ -198,13 +186,9 @@ MESSAGES = {
         ),
         "00.q5.question": "The first recommender of this lesson is called zero-shot. What was left out?",
         "00.q5.a": "The language model was never trained.",
-        "00.q5.a.why": (
-            "It was trained, by others, on a great deal of text. Without that its vectors would mean nothing."
-        ),
+        "00.q5.a.why": ("It was trained, by others, on a great deal of text. Without that its vectors would mean nothing."),
         "00.q5.b": "It was fitted on no interactions: only the texts and what the model knows already are used.",
-        "00.q5.b.why": (
-            "This is why it works for a new film and a new user, and why others' ratings can still improve it."
-        ),
+        "00.q5.b.why": ("This is why it works for a new film and a new user, and why others' ratings can still improve it."),
         "00.q5.c": "It knows nothing about the user.",
         "00.q5.c.why": "It knows the sentence that the user wrote; change the sentence and the list changes.",
     },

@@ -26,9 +26,7 @@ spec.loader.exec_module(builder)
 LESSONS = sorted((ROOT / "lessons").glob("*.py"))
 NOTEBOOKS = [builder.notebook_path(lesson, edition, ROOT) for lesson in LESSONS for edition in builder.EDITIONS]
 MOST_BYTES = 400_000
-ABSOLUTE_PATH = re.compile(
-    r"(?<![\w:/.])/(home|root|tmp|usr|opt|var|work|workspace|content|mnt|Users|private)/|[A-Z]:\\\\"
-)
+ABSOLUTE_PATH = re.compile(r"(?<![\w:/.])/(home|root|tmp|usr|opt|var|work|workspace|content|mnt|Users|private)/|[A-Z]:\\\\")
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)[^)]*\)|(<img\b[^>]*>)")
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 

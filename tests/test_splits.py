@@ -87,8 +87,7 @@ def test_digest_does_not_depend_on_the_order_of_the_rows_even_where_timestamps_t
     log = interactions.frame.assign(timestamp=0)
     shuffled = log.sample(frac=1, random_state=3)
     digests = {
-        leave_last_out(Interactions.from_frame(pd.DataFrame(rows)).histories(catalog)).digest()
-        for rows in (log, shuffled)
+        leave_last_out(Interactions.from_frame(pd.DataFrame(rows)).histories(catalog)).digest() for rows in (log, shuffled)
     }
     assert len(digests) == 1
 

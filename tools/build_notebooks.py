@@ -213,9 +213,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Build or check; returns the exit status: 0 if all is well, 1 otherwise."""
     parser = argparse.ArgumentParser(description="Build the notebooks from the lessons.")
     parser.add_argument("numbers", nargs="*", metavar="N", help="lesson numbers, such as 03; all if left out")
-    parser.add_argument(
-        "--check", action="store_true", help="run nothing; compare the notebooks' sources with the lessons"
-    )
+    parser.add_argument("--check", action="store_true", help="run nothing; compare the notebooks' sources with the lessons")
     options = parser.parse_args(arguments)
     try:
         lessons = find_lessons(root, options.numbers)

@@ -123,9 +123,7 @@ EXERCISES = (
         reference=cosine,
         misconceptions=(
             Misconception("dot", (lambda a, b: a @ b,)),
-            Misconception(
-                "one_length", (lambda a, b: a @ b / np.linalg.norm(a), lambda a, b: a @ b / np.linalg.norm(b))
-            ),
+            Misconception("one_length", (lambda a, b: a @ b / np.linalg.norm(a), lambda a, b: a @ b / np.linalg.norm(b))),
             Misconception("distance", (lambda a, b: 1 - cosine(a, b),)),
             Misconception("no_root", (lambda a, b: a @ b / ((a @ a) * (b @ b)),)),
             Misconception("abs", (lambda a, b: abs(cosine(a, b)),)),
@@ -166,9 +164,7 @@ EXERCISES = (
             ),
             Misconception("id_descending", (id_descending,)),
             Misconception("by_number", (by_key(lambda score, item_id, place: (-score, int(item_id))),)),
-            Misconception(
-                "positions", (right_places, lambda item_ids, scores, k: np.argsort(-scores, kind="stable")[:k])
-            ),
+            Misconception("positions", (right_places, lambda item_ids, scores, k: np.argsort(-scores, kind="stable")[:k])),
             Misconception("unsorted", (right_items_unsorted,), shows=has_right_items),
         ),
     ),

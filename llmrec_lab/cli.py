@@ -1,0 +1,171 @@
+"""The command line: `llmrec doctor | assets | recommend`. Bad use or bad data ends with one line and exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+
+import pandas as pd
+
+from llmrec_lab import __version__
+from llmrec_lab.catalog import Catalog, Interactions
+from llmrec_lab.columns import ITEM, TITLE
+from llmrec_lab.errors import DataError, LabError
+from llmrec_lab.text import clean, language
+
+ENCODERS = {"en": "minilm", "zh": "e5"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: what stands behind `llmrec`; those of the process if left out.
+
+    Returns:
+        The exit code: 0, 1 if `doctor` found something to mend, 2 for bad use or bad data.
+    """
+    options = parser().parse_args(arguments)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # says so before it is asked, which avoids a warning
+    try:
+        return options.run(options)
+    except LabError as problem:
+        print(f"llmrec: {problem}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("llmrec: interrupted; run it again to go on", file=sys.stderr)
+    except BrokenPipeError:  # the reader, `head` for instance, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = argparse.ArgumentParser("llmrec", description="Recommendation with language models, offline.")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    doctor = commands.add_parser("doctor", help="check that everything the course needs is there")
+    doctor.set_defaults(run=run_doctor)
+    assets = commands.add_parser("assets", help="fetch and verify the models and the data, and list them")
+    assets.set_defaults(run=run_assets)
+    recommend = commands.add_parser("recommend", help="recommend items for a sentence, or for a known user")
+    recommend.add_argument("text", metavar="TEXT", help="what you like, in English or Chinese; or a user id")
+    recommend.add_argument("--k", type=int, help="how many items (default 10)")
+    recommend.add_argument("--lang", choices=["auto", "en", "zh"], default="auto", help="language of TEXT (default auto)")
+    recommend.add_argument("--items", metavar="FILE.csv", help="your own items: columns item_id, title, and more text")
+    recommend.add_argument("--interactions", metavar="FILE.csv", help="your own events: user_id, item_id, timestamp")
+    recommend.add_argument("--json", action="store_true", help="print one JSON object")
+    recommend.set_defaults(run=run_recommend)
+    return top
+
+
+def run_doctor(options) -> int:
+    """Print an OK or FAIL line per requirement, with the mend; 1 if any failed."""
+    from llmrec_lab.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        print(f"{'OK  ' if finding.ok else 'FAIL'} {finding.what}" + ("" if finding.ok else f": {finding.mend}"))
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+def run_assets(options) -> int:
+    """Fetch what is missing, then print a row per file."""
+    from llmrec_lab.assets import repair
+
+    rows = pd.DataFrame(repair(quiet=not sys.stderr.isatty()))
+    rows["MB"] = (rows["bytes"] / 1e6).round(1)
+    rows["sha256"] = rows["sha256"].str[:12]
+    print(rows[["asset", "file", "MB", "sha256", "state", "source", "licence"]].to_string(index=False))
+    return 0
+
+
+def run_recommend(options) -> int:
+    """Print a slate, as text or JSON."""
+    start = time.perf_counter()
+    from llmrec_lab.encoder import load_encoder
+    from llmrec_lab.recommender import Recommender
+
+    text = clean(options.text)
+    if options.k is not None and options.k < 1:
+        raise DataError(f"--k came as {options.k}; pass a whole number of at least 1")
+    catalog, interactions = read_data(options)
+    k = options.k or min(10, len(catalog))
+    spoken = language(text) if options.lang == "auto" else options.lang
+    lab = Recommender(catalog, load_encoder(ENCODERS[spoken]), progress=sys.stderr.isatty())
+    if interactions is not None:
+        lab.fit_prior(interactions)
+        if lab.knows(text):
+            lab.fit(interactions)
+    slate = lab.recommend(options.text, k)
+    interests = [] if lab.knows(text) else lab.interests(options.text)
+    if options.json:
+        print(json.dumps(as_json(text, interests, slate, time.perf_counter() - start), ensure_ascii=False, indent=2))
+    else:
+        print(slate)
+    return 0
+
+
+def read_data(options) -> tuple[Catalog, Interactions | None]:
+    """The catalog and the interactions that the options name: the user's files, or the films."""
+    if options.items:
+        interactions = Interactions.from_frame(read_csv(options.interactions)) if options.interactions else None
+        return catalog_from_csv(read_csv(options.items)), interactions
+    if options.interactions:
+        raise DataError("--interactions came without --items; name the file of the items too")
+    from llmrec_lab.datasets.films import load_films
+
+    films = load_films()
+    return films.catalog, films.interactions
+
+
+def read_csv(path: str) -> pd.DataFrame:
+    """A CSV file with its cells as they stand; ids such as 007 keep their zeros."""
+    try:
+        return pd.read_csv(path, dtype={"user_id": str, ITEM: str}, encoding="utf-8")
+    except (OSError, ValueError) as problem:  # pandas' errors of parsing and of encoding are ValueErrors
+        reason = problem.strerror if isinstance(problem, OSError) else str(problem).splitlines()[0]
+        raise DataError(f"cannot read {path}: {reason}; pass a CSV file in UTF-8 with a header line") from None
+
+
+def catalog_from_csv(frame: pd.DataFrame) -> Catalog:
+    """A catalog from a table: every column of words is read, and those whose values repeat become facets.
+
+    Args:
+        frame: needs item_id and title.
+
+    Returns:
+        A Catalog.
+
+    Example:
+        >>> frame = pd.DataFrame({"item_id": ["1", "2"], "title": ["A", "B"], "kind": ["tea", "tea"], "price": [1.0, 2.0]})
+        >>> catalog = catalog_from_csv(frame)
+        >>> catalog.texts.tolist(), list(catalog.facets)
+        (['A tea', 'B tea'], ['kind'])
+    """
+    words = [name for name in frame if name not in (ITEM, TITLE) and not pd.api.types.is_numeric_dtype(frame[name])]
+    facets = [
+        name for name in words if frame[name].nunique() <= len(frame) / 2 and frame[name].astype(str).str.len().mean() < 40
+    ]
+    return Catalog.from_frame(frame, [TITLE, *words] if TITLE in frame else None, facets)
+
+
+def as_json(text: str, interests, slate, seconds: float) -> dict:
+    """The object that `--json` prints."""
+    items = [
+        {"item_id": item_id, "title": title, "score": float(score), "parts": dict(zip(slate.part_names, map(float, parts)))}
+        for item_id, title, score, parts in zip(slate.item_ids, slate.titles, slate.scores, slate.parts)
+    ]
+    listed = (
+        [{"label": label, "weight": float(weight)} for label, weight in zip(interests.labels, interests.weights)]
+        if interests
+        else []
+    )
+    return {"query": text, "interests": listed, "items": items, "seconds": round(seconds, 3)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

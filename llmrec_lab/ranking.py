@@ -1,0 +1,79 @@
+"""From scores to an order. Knows nothing about where scores come from. Ties are broken by item id, never by position."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmrec_lab.errors import DataError
+
+DIGITS = 6  # scores are compared after rounding: matrix products differ in later digits with the number of rows
+
+
+def id_order(item_ids: np.ndarray) -> np.ndarray:
+    """(n) the place of each item when all are sorted by id; ids are compared as strings.
+
+    Example:
+        >>> id_order(np.array(["b", "a", "c"]))
+        array([1, 0, 2])
+    """
+    return np.argsort(np.argsort(item_ids.astype(str), kind="stable"), kind="stable")
+
+
+def top_k(scores: np.ndarray, k: int, order: np.ndarray) -> np.ndarray:
+    """Positions of the k best items, best first; equal scores in order of item id.
+
+    Args:
+        scores: (n); -inf marks items that must not appear.
+        k: how many.
+        order: (n) from `id_order`.
+
+    Returns:
+        At most k positions.
+
+    Raises:
+        DataError: k is not a positive whole number.
+
+    Example:
+        >>> top_k(np.array([0.2, 0.9, 0.9, -np.inf]), 3, id_order(np.array(["d", "c", "b", "a"])))
+        array([2, 1, 0])
+    """
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise DataError(f"k came as {k!r}; pass a whole number of at least 1")
+    rounded = np.round(scores, DIGITS)
+    candidates = np.arange(len(rounded))
+    if k < len(rounded):
+        worst = -np.partition(-rounded, k - 1)[k - 1]
+        candidates = np.flatnonzero(rounded >= worst)  # all that tie with the last place stay in
+    best = candidates[np.lexsort((order[candidates], -rounded[candidates]))][:k]
+    return best[np.isfinite(rounded[best])]
+
+
+def quota(scores: np.ndarray, weights: np.ndarray, k: int, order: np.ndarray) -> np.ndarray:
+    """Positions of k items chosen so that every interest gets its share of places.
+
+    The interest that is furthest behind its share picks its best item that is not taken yet, until k are chosen.
+
+    Args:
+        scores: (interests, n) one row per interest; -inf marks items that must not appear.
+        weights: (interests) shares, sum 1.
+        k: how many.
+        order: (n) from `id_order`.
+
+    Returns:
+        At most k positions, in the order in which they were picked.
+
+    Example:
+        >>> scores = np.array([[0.9, 0.8, 0.1], [0.2, 0.1, 0.7]])
+        >>> quota(scores, np.array([0.5, 0.5]), 2, np.arange(3))
+        array([0, 2])
+    """
+    queues = [iter(top_k(row, k, order)) for row in scores]  # k each is enough: others can take at most k - 1 of them
+    given, chosen = np.zeros(len(scores)), []
+    while len(chosen) < k:
+        behind = int(np.argmax(weights * (len(chosen) + 1) - given))
+        item = next((item for item in queues[behind] if item not in chosen), None)
+        if item is None:
+            break
+        chosen.append(item)
+        given[behind] += 1
+    return np.array(chosen, dtype=int)

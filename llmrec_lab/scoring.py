@@ -1,0 +1,164 @@
+"""Scores of items, always with the parts they are made of. Knows nothing about ranking or files.
+
+A score is a plain sum of parts, so an explanation is the score itself, taken apart, and not a second model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmrec_lab.catalog import Histories
+from llmrec_lab.interests import ClusterConfig, Concepts, Interests, decompose_history, unit_rows
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Named parts of the scores of all n items.
+
+    Args:
+        names: (p) what each part is.
+        values: (n, p) float64; an item's score is the sum of its row.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The cosine of the angle between vectors: their dot product, divided by both lengths.
+
+    Args:
+        a: (..., d).
+        b: (..., d), of a shape that broadcasts with a.
+
+    Returns:
+        (...) between -1 and 1; 0 where a vector is all zero.
+
+    Example:
+        >>> round(float(cosine(np.arange(1, 6), np.arange(6, 11))), 5)
+        0.96495
+    """
+    return (unit_rows(np.asarray(a, dtype=np.float64)) * unit_rows(np.asarray(b, dtype=np.float64))).sum(axis=-1)
+
+
+def wish_parts(interests: Interests, concepts: Concepts, vectors: np.ndarray, facet_weight: float) -> Parts:
+    """How well each item meets a sentence: for every interest its cosine, and for every concept whether the item has it.
+
+    A concept to avoid takes off twice what a concept that fills a whole interest brings.
+
+    Args:
+        interests: k interests of a sentence.
+        concepts: the dictionary that their codes refer to.
+        vectors: (n, d) unit item vectors.
+        facet_weight: what a concept counts beside a cosine of 1.
+
+    Returns:
+        Parts of n items: k columns of meaning, then one for each concept that takes part.
+    """
+    meaning = interests.weights * (vectors @ interests.vectors.T).astype(np.float64)  # (n, k)
+    shares = facet_weight * (interests.weights @ interests.codes)  # (c)
+    wanted, unwanted = np.flatnonzero(shares), np.flatnonzero(interests.avoid)
+    names = [f"meaning of “{label}”" for label in interests.labels]
+    names += [concepts.names[c] for c in wanted] + [f"not {concepts.names[c]}" for c in unwanted]
+    has = concepts.members[wanted].T * shares[wanted]  # (n, wanted)
+    lacks = concepts.members[unwanted].T * (-2 * facet_weight)  # (n, unwanted)
+    return Parts(tuple(names), np.hstack([meaning, has, lacks]))
+
+
+def interest_scores(interests: Interests, concepts: Concepts, vectors: np.ndarray, facet_weight: float) -> np.ndarray:
+    """(k, n) how well each item meets each single interest, for a slate that serves them all."""
+    meaning = interests.vectors @ vectors.T
+    return (
+        meaning
+        + facet_weight * (interests.codes @ concepts.members)
+        - 2 * facet_weight * (interests.avoid @ concepts.members)
+    )
+
+
+@dataclass
+class HistoryText:
+    """Scores items by their text: the cosine to the interests in a user's history. Same calls as the baselines.
+
+    Args:
+        vectors: (n, d) unit item vectors.
+        titles: (n) strings.
+        config: how a history is cut into interests.
+    """
+
+    vectors: np.ndarray
+    titles: np.ndarray
+    config: ClusterConfig = ClusterConfig()
+
+    def fit(self, histories: Histories) -> HistoryText:
+        """Nothing is learned from other people: the text is known beforehand."""
+        return self
+
+    def scores(self, histories: Histories) -> np.ndarray:
+        """How near each item's text is to each user's interests.
+
+        Args:
+            histories: of m users.
+
+        Returns:
+            (m, n) float32; zeros for a user with an empty history.
+        """
+        directions = np.zeros((len(histories), self.vectors.shape[1]), dtype=np.float32)  # (m, d)
+        for row in range(len(histories)):
+            _, centers, weights = decompose_history(histories.of(row), self.vectors, self.titles, self.config)
+            directions[row] = weights @ centers  # a weighted sum of cosines is the cosine to the weighted sum
+        return directions @ self.vectors.T
+
+
+def standardize(scores: np.ndarray) -> np.ndarray:
+    """Each user's scores with mean 0 and standard deviation 1, so that parts of different make can be added.
+
+    Args:
+        scores: (m, n).
+
+    Returns:
+        (m, n) float32; zeros where all scores of a user are equal.
+
+    Example:
+        >>> standardize(np.array([[1.0, 3.0], [2.0, 2.0]]))
+        array([[-1.,  1.],
+               [ 0.,  0.]], dtype=float32)
+    """
+    scores = np.asarray(scores, dtype=np.float32)
+    spread = scores.std(axis=1, keepdims=True)
+    return np.divide(scores - scores.mean(axis=1, keepdims=True), spread, out=np.zeros_like(scores), where=spread > 1e-9)
+
+
+def learn_weights(candidates: np.ndarray) -> np.ndarray:
+    """Non-negative weights of the parts under which the item that was met is the likeliest of all candidates.
+
+    Args:
+        candidates: (q, c, p) standardized parts of c candidates for q users; the first candidate is the one that was met.
+
+    Returns:
+        (p) weights; they minimize the mean of -log softmax of the first candidate, which is convex, so there is one answer.
+
+    Example:
+        >>> useful = np.array([[[1.0, 0.3], [0.0, 0.9]], [[0.2, 0.1], [0.9, 0.4]], [[0.8, 0.2], [0.1, 0.5]]])
+        >>> (learn_weights(useful) > 0).tolist()
+        [True, False]
+    """
+    from scipy.optimize import minimize
+
+    first = candidates[:, 0].mean(axis=0)  # (p)
+
+    def loss(weights):
+        logits = candidates @ weights  # (q, c)
+        top = logits.max(axis=1, keepdims=True)
+        odds = np.exp(logits - top)
+        total = odds.sum(axis=1, keepdims=True)
+        expected = np.einsum("qc,qcp->p", odds / total, candidates) / len(candidates)
+        value = (np.log(total) + top).mean() - first @ weights
+        return value + RIDGE * weights @ weights, expected - first + 2 * RIDGE * weights
+
+    start = np.full(candidates.shape[-1], 0.1)
+    return minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(start)).x
+
+
+RIDGE = 1e-3  # keeps the weights finite when few users make the candidates separable
