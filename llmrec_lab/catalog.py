@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ class Catalog:
         facets: (n rows) a DataFrame of tuples of strings, one column per facet (genre, director, ...); it may have no columns.
         glosses: (facet, value) to a few words that say what the value means, such as ("genre", "Western") to "cowboys and
             outlaws"; wishes that never use the value's name find it through its gloss.
+        noun: what one item is called, such as "film": a concept is then read as "Western film", closer to what people say.
 
     Example:
         >>> import pandas as pd
@@ -45,6 +47,7 @@ class Catalog:
     texts: np.ndarray
     facets: pd.DataFrame
     glosses: dict[tuple[str, str], str] = field(default_factory=dict)
+    noun: str = ""
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -266,7 +269,8 @@ class Slate:
         """
         order = np.argsort(-np.abs(self.parts[index]), kind="stable")
         shown = [(self.part_names[p], self.parts[index, p]) for p in order if abs(self.parts[index, p]) >= 5e-4]
-        return " + ".join(f"{name} {value:.3f}" for name, value in shown).replace("+ -", "- ") or "nothing known"
+        signed = " ".join(f"{'-' if value < 0 else '+'} {name} {abs(value):.3f}" for name, value in shown)
+        return signed.removeprefix("+ ") or "nothing known"
 
     def to_frame(self) -> pd.DataFrame:
         """The slate as a table with the columns rank, item_id, title, score, reasons."""
@@ -300,6 +304,9 @@ def require_columns(frame: pd.DataFrame, names: list[str], what: str) -> None:
     missing = [name for name in dict.fromkeys(names) if name not in frame.columns]
     if missing:
         raise DataError(f"{what}: no column {missing}; found {list(map(str, frame.columns))}; rename or add it")
+    for name in names:
+        if (frame.columns == name).sum() > 1:
+            raise DataError(f"{what}: column {name!r} occurs more than once; keep one")
 
 
 def to_ids(values: pd.Series, name: str) -> np.ndarray:
@@ -307,17 +314,23 @@ def to_ids(values: pd.Series, name: str) -> np.ndarray:
     missing = values.isna().to_numpy()
     if missing.any():
         raise DataError(f"{name} is missing in row {int(missing.argmax())}; every row needs one")
-    if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
+    if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all() and (values.abs() < 2**53).all():
         values = values.astype("int64")
-    ids = [str(value) for value in values]
+    try:
+        codes, different = pd.factorize(values)  # the same ids come again and again: look at each once
+    except TypeError:
+        raise DataError(f"{name} holds lists or the like; pass strings, numbers, or tuples") from None
+    ids = np.array([str(value) for value in different], dtype=object)
     for value in ids:
         if not value.strip() or clean(value) != value:
-            raise DataError(f"{name} {value!r} is empty or has spaces at its ends or unprintable characters; rename it")
-    return frozen(ids)
+            raise DataError(f"{name} {value!r:.60} is empty or has spaces at its ends or unprintable characters; rename it")
+    return frozen(ids[codes])
 
 
 def to_seconds(values: pd.Series) -> np.ndarray:
     """Timestamps as integer seconds UTC, from numbers or datetimes."""
+    if values.dtype == object and len(values) and isinstance(values.iloc[0], datetime):
+        values = pd.to_datetime(values, errors="coerce", utc=True)
     if pd.api.types.is_datetime64_any_dtype(values):
         values = (pd.to_datetime(values, utc=True) - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
     seconds = to_finite(values, TIMESTAMP)
@@ -334,7 +347,7 @@ def to_finite(values: pd.Series, name: str) -> np.ndarray:
     bad = ~np.isfinite(numbers)
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(f"{name} {values.iloc[row]!r} in row {row} is not a finite number; drop or mend the row")
+        raise DataError(f"{name} {values.iloc[row]!r:.60} in row {row} is not a finite number; drop or mend the row")
     return numbers
 
 

@@ -36,14 +36,16 @@ class Bert(nn.Module):
         super().__init__()
         d, eps = config["hidden_size"], config["layer_norm_eps"]
         self.heads = config["num_attention_heads"]
-        self.embeddings = nn.ModuleDict(
-            {
-                "word_embeddings": nn.Embedding(config["vocab_size"], d),
-                "position_embeddings": nn.Embedding(config["max_position_embeddings"], d),
-                "token_type_embeddings": nn.Embedding(config["type_vocab_size"], d),
-                "LayerNorm": nn.LayerNorm(d, eps),
-            }
-        )
+        sizes = {
+            "word": config["vocab_size"],
+            "position": config["max_position_embeddings"],
+            "token_type": config["type_vocab_size"],
+        }
+        # From empty tensors, which load_state_dict fills: drawing random numbers for them would cost 2 s at every start.
+        tables = {
+            f"{name}_embeddings": nn.Embedding.from_pretrained(torch.empty(n, d), freeze=False) for name, n in sizes.items()
+        }
+        self.embeddings = nn.ModuleDict(tables | {"LayerNorm": nn.LayerNorm(d, eps)})
         layers = (bert_layer(d, config["intermediate_size"], eps) for _ in range(config["num_hidden_layers"]))
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(layers)})
 
@@ -109,7 +111,7 @@ class Encoder:
         self.name, self.fingerprint, self.prefix, self.device = name, fingerprint, prefix, device
         self.bert = bert.to(device).eval()
         self.tokenizer = tokenizer
-        self.tokenizer.enable_truncation(MAX_TOKENS)
+        self.tokenizer.enable_truncation(min(MAX_TOKENS, bert.embeddings["position_embeddings"].num_embeddings))
         self.tokenizer.no_padding()
         self.dimension = bert.embeddings["word_embeddings"].embedding_dim
 
@@ -129,9 +131,8 @@ class Encoder:
         Raises:
             DataError: `texts` is one string or has an entry that is not text.
         """
-        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-            raise DataError("encode takes a list of strings; wrap a single text in a list")
-        ids = [row.ids for row in self.tokenizer.encode_batch([self.prefix + clean(text) for text in texts])]
+        texts = checked_texts(texts)
+        ids = [row.ids for row in self.tokenizer.encode_batch([self.prefix + text for text in texts])]
         vectors = np.zeros((len(ids), self.dimension), dtype=np.float32)  # (n, d)
         bar = self.bar(len(ids), progress)
         with torch.inference_mode():
@@ -160,6 +161,7 @@ class Encoder:
         Returns:
             (n, d) float32.
         """
+        texts = checked_texts(texts)
         key = hashlib.sha256("\x00".join([self.fingerprint, self.prefix, *texts]).encode()).hexdigest()
         path = home() / "encoded" / f"{key[:32]}.npy"
         try:
@@ -176,6 +178,14 @@ class Encoder:
         from tqdm.auto import tqdm
 
         return tqdm(total=total, desc=f"encode with {self.name}", unit=" texts", disable=not shown)
+
+
+def checked_texts(texts) -> list[str]:
+    """Clean texts in a list; DataError for one string, or entries that are not text."""
+    texts = list(texts) if hasattr(texts, "__iter__") and not isinstance(texts, str) else [None]
+    if not all(isinstance(text, str) for text in texts):
+        raise DataError("encode takes a list of strings; wrap a single text in a list")
+    return [clean(text) for text in texts]
 
 
 def npy_bytes(array: np.ndarray) -> bytes:
@@ -227,17 +237,18 @@ def load_encoder(name: str = "minilm", device: str = "auto") -> Encoder:
         >>> load_encoder("minilm").encode(["a film about space"]).shape
         (1, 384)
     """
-    from safetensors.torch import load_file
-    from tokenizers import Tokenizer
-
     folder, fingerprint = model_folder(name)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config, weights, tokenizer = read_model(folder, name)
     if config.get("model_type") != "bert":
         raise AssetError(f"{name} is a {config.get('model_type')!r} model; pass one of type 'bert'")
-    with torch.device("meta"):  # no memory and no random numbers for weights that are about to be replaced
-        bert = Bert(config)
-    weights = {key.removeprefix("bert."): value for key, value in load_file(folder / "model.safetensors").items()}
+    if config.get("hidden_act", "gelu") != "gelu":
+        raise AssetError(f"{name} uses {config['hidden_act']!r}; only 'gelu' is known, so pass another model")
     try:
+        with torch.device("meta"):  # no memory and no random numbers for weights that are about to be replaced
+            bert = Bert(config)
+        surplus = [key for key in weights if key.startswith("encoder.") and key not in bert.state_dict()]
+        if surplus:
+            raise KeyError(surplus[0])
         bert.load_state_dict({key: weights[key] for key in bert.state_dict()}, assign=True)
     except (KeyError, RuntimeError) as problem:
         raise AssetError(
@@ -246,7 +257,43 @@ def load_encoder(name: str = "minilm", device: str = "auto") -> Encoder:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     prefix = "query: " if "e5" in Path(name).name else ""
-    return Encoder(name, bert, Tokenizer.from_file(str(folder / "tokenizer.json")), fingerprint, prefix, device)
+    return Encoder(name, bert, tokenizer, fingerprint, prefix, device)
+
+
+def read_model(folder: Path, name: str) -> tuple[dict, dict[str, torch.Tensor], object]:
+    """The configuration, the weights, and the tokenizer in the three files of a model folder."""
+    from tokenizers import Tokenizer
+
+    try:
+        config = dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        weights = mapped_tensors(folder / "model.safetensors")
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as problem:  # what the libraries raise for a damaged file goes up to a bare Exception
+        raise AssetError(f"{name}: a file is damaged ({str(problem)[:80]}); fetch the model again") from None
+    return config, {key.removeprefix("bert."): value for key, value in weights.items()}, tokenizer
+
+
+def mapped_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file, mapped into memory and not read.
+
+    Of e5's table of 250,037 words a sentence touches ten rows; `safetensors.torch.load_file` reads all 384 MB of it first.
+    """
+    with open(path, "rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if length > path.stat().st_size:
+            raise ValueError(f"{path.name} is no safetensors file")
+        header = json.loads(stream.read(length))
+    storage = torch.UntypedStorage.from_file(str(path), shared=False, nbytes=path.stat().st_size)
+    tensors = {}
+    for name, about in header.items():
+        if name != "__metadata__":
+            start, end = (8 + length + offset for offset in about["data_offsets"])
+            flat = torch.empty(0, dtype=torch.uint8).set_(storage, start, (end - start,))
+            tensors[name] = flat.view(STORED_AS[about["dtype"]]).view(about["shape"])
+    return tensors
+
+
+STORED_AS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
 
 
 def model_folder(name: str) -> tuple[Path, str]:

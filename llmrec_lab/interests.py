@@ -65,7 +65,7 @@ class Concepts:
 
     Args:
         names: (c) such as `genre Western`.
-        members: (c, n) booleans: which items have the value.
+        members: (c, n) scipy sparse array, 1 where the item has the value.
         atoms: (a, d) unit rows: every concept has one made from its name and its items, and one from its gloss if it has one.
         owners: (a) the concept that each atom belongs to.
         rarity: (c) in 0..1, the larger the fewer items; a rare concept needs a closer match.
@@ -130,38 +130,50 @@ def build_concepts(catalog: Catalog, encoder, item_vectors: np.ndarray, config: 
         >>> build_concepts(catalog, encoder, vectors, CodingConfig(min_items=2)).names
         ('genre animation', 'genre science fiction', 'director Hayao Miyazaki', 'director Ridley Scott', 'country US')
     """
-    found = []  # (facet, value, how many items have it)
+    from scipy.sparse import csr_array
+
+    found, pairs = common_values(catalog, min(config.min_items, max(1, len(catalog) // 100)))
+    ones, shape = np.ones(len(pairs), np.float32), (len(found), len(catalog))
+    members = csr_array((ones, (pairs[:, 0], pairs[:, 1])), shape)  # (c, n)
+    counts = members.sum(axis=1)  # (c)
+    atoms, owners = encode_concepts(found, catalog, encoder, unit_rows(members @ item_vectors))
+    surprise = np.log(len(catalog) / counts)
+    sizes = Counter(facet for facet, _ in found)
+    keys = (name_words(value) if sizes[facet] > NAMES or DIGIT.search(value) else frozenset() for facet, value in found)
+    names = tuple(f"{facet} {value}" for facet, value in found)
+    return Concepts(names, members, atoms, owners, surprise / max(surprise.max(initial=0), 1e-9), tuple(keys))
+
+
+def common_values(catalog: Catalog, min_items: int) -> tuple[list[tuple[str, str]], np.ndarray]:
+    """The (facet, value) pairs that enough items have, sorted within each facet, and who has which.
+
+    Args:
+        catalog: with facets or without.
+        min_items: how many items are enough.
+
+    Returns:
+        c pairs of strings, and (pairs, 2) integers: a concept, an item that has it.
+    """
+    found = []
     for facet in catalog.facets:
         counts = Counter(value for cell in catalog.facets[facet] for value in cell)
-        found += [(facet, value, count) for value, count in sorted(counts.items()) if count >= config.min_items]
-    names = tuple(f"{facet} {value}" for facet, value, _ in found)
-    if not found:
-        d = item_vectors.shape[1]
-        return Concepts(
-            (), np.zeros((0, len(catalog)), bool), np.zeros((0, d), np.float32), np.zeros(0, int), np.zeros(0), ()
-        )
-    members = np.array([[value in cell for cell in catalog.facets[facet]] for facet, value, _ in found])  # (c, n)
-    spoken = encoder.encode_cached([f"{value} film" for _, value, _ in found])  # (c, d)
-    center = spoken.mean(axis=0)
-    by_items = unit_rows(members.astype(np.float32) @ item_vectors)
-    atoms = [unit_rows(unit_rows(spoken - center) + by_items)]
-    glossed = [c for c, (facet, value, _) in enumerate(found) if (facet, value) in catalog.glosses]
-    if glossed:
-        told = [f"{found[c][1]}: {catalog.glosses[found[c][:2]]}" for c in glossed]
-        atoms.append(unit_rows(encoder.encode_cached(told) - center))
-    sizes = Counter(facet for facet, *_ in found)
-    keys = tuple(
-        name_words(value) if sizes[facet] > NAMES or DIGIT.search(value) else frozenset() for facet, value, _ in found
+        found += [(facet, value) for value, count in sorted(counts.items()) if count >= min_items]
+    number = {pair: c for c, pair in enumerate(found)}
+    cells = (
+        (facet, value, item) for facet in catalog.facets for item, cell in enumerate(catalog.facets[facet]) for value in cell
     )
-    surprise = np.log(len(catalog) / np.array([count for *_, count in found]))
-    return Concepts(
-        names,
-        members,
-        np.concatenate(atoms),
-        np.concatenate([np.arange(len(found)), glossed]).astype(int),
-        surprise / max(surprise.max(), 1e-9),
-        keys,
-    )
+    pairs = [(number[facet, value], item) for facet, value, item in cells if (facet, value) in number]
+    return found, np.array(pairs, dtype=int).reshape(-1, 2)
+
+
+def encode_concepts(found, catalog: Catalog, encoder, by_items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The atoms of concepts: each one's name and items together, and each one's gloss; and the concept that each is of."""
+    spoken = encoder.encode_cached([f"{value} {catalog.noun}".strip() for _, value in found])  # (c, d)
+    center = spoken.mean(axis=0) if len(spoken) else 0.0
+    glossed = [c for c, pair in enumerate(found) if pair in catalog.glosses]
+    told = encoder.encode_cached([f"{found[c][1]}: {catalog.glosses[found[c]]}" for c in glossed])  # (glossed, d)
+    atoms = np.concatenate([unit_rows(unit_rows(spoken - center) + by_items), unit_rows(told - center)])
+    return atoms, np.concatenate([np.arange(len(found)), glossed]).astype(int)
 
 
 def name_words(value: str) -> frozenset[str]:

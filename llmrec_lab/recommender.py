@@ -293,6 +293,7 @@ class Recommender:
             "config": asdict(self.config),
             "facets": list(self.catalog.facets),
             "glosses": glosses,
+            "noun": self.catalog.noun,
             "sha256": {name: sha256_of(folder / name) for name in contents},
         }
         write_atomically(folder / "recommender.json", json.dumps(about, indent=2, ensure_ascii=False).encode())
@@ -333,7 +334,7 @@ class Recommender:
         glosses = {(facet, value): gloss for facet, value, gloss in about["glosses"]}
         lab = cls.__new__(cls)  # not __init__, which would encode the catalog again
         lab.catalog, lab.encoder, lab.config = (
-            replace(catalog, glosses=glosses),
+            replace(catalog, glosses=glosses, noun=about["noun"]),
             encoder,
             RecommenderConfig(**about["config"]),
         )

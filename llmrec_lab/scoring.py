@@ -62,19 +62,17 @@ def wish_parts(interests: Interests, concepts: Concepts, vectors: np.ndarray, fa
     wanted, unwanted = np.flatnonzero(shares), np.flatnonzero(interests.avoid)
     names = [f"meaning of “{label}”" for label in interests.labels]
     names += [concepts.names[c] for c in wanted] + [f"not {concepts.names[c]}" for c in unwanted]
-    has = concepts.members[wanted].T * shares[wanted]  # (n, wanted)
-    lacks = concepts.members[unwanted].T * (-2 * facet_weight)  # (n, unwanted)
+    has = concepts.members[wanted].toarray().T * shares[wanted]  # (n, wanted)
+    lacks = concepts.members[unwanted].toarray().T * (-2 * facet_weight)  # (n, unwanted)
     return Parts(tuple(names), np.hstack([meaning, has, lacks]))
 
 
 def interest_scores(interests: Interests, concepts: Concepts, vectors: np.ndarray, facet_weight: float) -> np.ndarray:
     """(k, n) how well each item meets each single interest, for a slate that serves them all."""
     meaning = interests.vectors @ vectors.T
-    return (
-        meaning
-        + facet_weight * (interests.codes @ concepts.members)
-        - 2 * facet_weight * (interests.avoid @ concepts.members)
-    )
+    used = np.flatnonzero(interests.codes.any(axis=0) | (interests.avoid > 0))  # a few of thousands
+    shares = facet_weight * (interests.codes[:, used] - 2 * interests.avoid[used])  # (k, used)
+    return meaning + shares @ concepts.members[used].toarray()
 
 
 @dataclass

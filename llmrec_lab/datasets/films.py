@@ -21,7 +21,7 @@ import pandas as pd
 
 from llmrec_lab.assets import ASSETS, asset_files, home, packaged, sha256_of, write_cache
 from llmrec_lab.catalog import Catalog, Interactions
-from llmrec_lab.columns import ITEM, RATING, TITLE, USER
+from llmrec_lab.columns import ITEM, RATING, TIMESTAMP, TITLE, USER
 
 FACETS = ["genre", "director", "country", "language", "decade", "cast"]
 CITATION = (
@@ -82,18 +82,18 @@ def load_films(min_ratings: int = 5) -> Films:
     counts = ratings.groupby(ITEM)[RATING].transform("size")
     ratings = ratings[counts >= min_ratings]
     films = cached_frame("films", join_films)
-    return Films(to_catalog(films[films[ITEM].isin(ratings[ITEM])]), Interactions.from_frame(ratings))
+    return Films(to_catalog(films[films[ITEM].isin(ratings[ITEM].unique())]), Interactions.from_frame(ratings))
 
 
 def load_open_catalog() -> Catalog:
-    """The 17,472 films of the CC0 facts alone, without any MovieLens data: free for paid workshops too.
+    """The 17,470 films of the CC0 facts alone, without any MovieLens data: free for paid workshops too.
 
     Returns:
         A Catalog whose item ids are IMDb ids; `llmrec_lab.datasets.people` makes the people who watch them.
 
     Example:
         >>> len(load_open_catalog())
-        17472
+        17470
     """
     return to_catalog(cached_frame("open-films", open_films))
 
@@ -112,17 +112,22 @@ def cached_frame(name: str, make) -> pd.DataFrame:
 
 
 def read_ratings() -> pd.DataFrame:
-    """The MovieLens ratings of titled films, with the title, year and genres in every row, ids as strings."""
+    """The MovieLens ratings of titled films: user, item, timestamp, rating, ids as strings."""
+    return titled_ratings()[[USER, ITEM, TIMESTAMP, RATING]]
+
+
+def titled_ratings() -> pd.DataFrame:
+    """The MovieLens table as it comes, with the title, year and genres in every row; seven rows without a title are dropped."""
     ratings = read_pickle(asset_files("movielens")["movielens.pkl.compress"])
     ratings = ratings[ratings[TITLE].notna()].rename(columns={"userId": USER, "movieId": ITEM})
-    return ratings.drop(columns="rownames").astype({USER: str, ITEM: str, "year": int})
+    return ratings.astype({USER: str, ITEM: str, "year": int})
 
 
 def join_films() -> pd.DataFrame:
     """One row per MovieLens film: id, title, and the facets."""
-    films = cached_frame("movielens", read_ratings).drop_duplicates(ITEM)
     facts = read_facts()
-    return pd.DataFrame([film_row(film, facts) for film in films.sort_values(ITEM).itertuples()])
+    films = titled_ratings().drop_duplicates(ITEM).sort_values(ITEM)
+    return pd.DataFrame([film_row(film, facts) for film in films.itertuples()])
 
 
 def open_films() -> pd.DataFrame:
@@ -135,7 +140,7 @@ def to_catalog(rows: pd.DataFrame) -> Catalog:
     """Rows of films to a Catalog; the text is one short line of facts, in the order of their weight."""
     catalog = Catalog.from_frame(rows.assign(text=[describe(row) for row in rows.itertuples()]), ["text"], FACETS)
     glosses = pd.read_csv(packaged("data/genre_glosses.csv"))
-    return replace(catalog, glosses={("genre", row.genre): row.gloss for row in glosses.itertuples()})
+    return replace(catalog, glosses={("genre", row.genre): row.gloss for row in glosses.itertuples()}, noun="film")
 
 
 def describe(film) -> str:
