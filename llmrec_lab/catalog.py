@@ -1,4 +1,4 @@
-"""The nouns that travel through the whole system: Catalog, Interactions, Histories, Slate. All are validated once and never changed.
+"""The nouns that travel through the whole system, validated once and never changed: Catalog, Interactions, Histories, Slate.
 
 Knows nothing about models, files, or scores.
 """
@@ -29,7 +29,7 @@ class Catalog:
         item_ids: (n) unique strings.
         titles: (n) strings, what a person sees.
         texts: (n) strings, what a language model reads.
-        facets: (n rows) a DataFrame of tuples of strings, one column per facet (genre, director, ...); it may have no columns.
+        facets: (n rows) a DataFrame of tuples of strings, one column per facet (genre, director, ...); maybe none.
         glosses: (facet, value) to a few words that say what the value means, such as ("genre", "Western") to "cowboys and
             outlaws"; wishes that never use the value's name find it through its gloss.
         noun: what one item is called, such as "film": a concept is then read as "Western film", closer to what people say.
@@ -126,13 +126,13 @@ class Interactions:
         """Check a table of events and sort it; rows with the same user and time are ordered by a hash, never by item id.
 
         Args:
-            frame: columns `user_id`, `item_id` (any type), `timestamp` (seconds, or a datetime), optional `rating`, `weight`.
+            frame: columns `user_id`, `item_id` (any type), `timestamp` (seconds or a datetime), optional `rating`, `weight`.
 
         Returns:
             Interactions, possibly with no rows. A user may meet the same item several times.
 
         Raises:
-            DataError: a column or an id is missing, a timestamp is no time in seconds, a rating or weight is NaN or infinite.
+            DataError: a column or an id is missing, a timestamp is not in seconds, a rating or weight is not finite.
 
         Example:
             >>> Interactions.from_frame(pd.DataFrame({"user_id": ["u"], "item_id": ["a"], "timestamp": [0]})).frame.shape
@@ -352,7 +352,7 @@ def to_finite(values: pd.Series, name: str) -> np.ndarray:
 
 
 def split_facet(cell) -> tuple[str, ...]:
-    """The values in one facet cell: a list or tuple, or a string separated by `|`, `,` or `;`; nothing for a missing cell."""
+    """The values in one facet cell: a list, or a string separated by `|`, `,` or `;`; none for a missing cell."""
     if isinstance(cell, (list, tuple, set, np.ndarray)):
         values = [clean(value) for value in cell]
     else:

@@ -66,7 +66,7 @@ class Concepts:
     Args:
         names: (c) such as `genre Western`.
         members: (c, n) scipy sparse array, 1 where the item has the value.
-        atoms: (a, d) unit rows: every concept has one made from its name and its items, and one from its gloss if it has one.
+        atoms: (a, d) unit rows: every concept has one of its name and its items, and one of its gloss if it has one.
         owners: (a) the concept that each atom belongs to.
         rarity: (c) in 0..1, the larger the fewer items; a rare concept needs a closer match.
         keys: (c) the words of a name, empty for other concepts. A facet with more than 100 values holds names (directors,

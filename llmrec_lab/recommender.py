@@ -31,7 +31,7 @@ class RecommenderConfig:
     Args:
         facet_weight: what a concept that the item has counts beside a cosine of 1. Cosines of good matches lie near 0.5, so
             a matched concept and a good text weigh about the same.
-        prior_weight: what the most popular item gains for a sentence; enough to order near ties, too little to add strangers.
+        prior_weight: what the most popular item gains for a sentence: orders near ties, and is too little to add strangers.
         validation_users: the weights of the parts are learned on at most so many users.
         validation_items: and on so many random items beside the one that was met.
         seed: of that choice.

@@ -99,7 +99,7 @@ def load_open_catalog() -> Catalog:
 
 
 def cached_frame(name: str, make) -> pd.DataFrame:
-    """The table that `make` returns, kept as Parquet under a name that changes with this file, the aliases, and the assets."""
+    """The table that `make` returns, kept as Parquet under a name that changes with this file and what it reads."""
     sources = [sha256_of(Path(__file__)), sha256_of(packaged("data/title_aliases.csv"))]
     sources += [file.sha256 for asset in ("movielens", "wikidata-films") for file in ASSETS[asset].files]
     path = home() / "tables" / f"{name}-{hashlib.sha256(''.join(sources).encode()).hexdigest()[:16]}.parquet"
@@ -117,7 +117,7 @@ def read_ratings() -> pd.DataFrame:
 
 
 def titled_ratings() -> pd.DataFrame:
-    """The MovieLens table as it comes, with the title, year and genres in every row; seven rows without a title are dropped."""
+    """The MovieLens table, with title, year and genres in every row; seven rows without a title are dropped."""
     ratings = read_pickle(asset_files("movielens")["movielens.pkl.compress"])
     ratings = ratings[ratings[TITLE].notna()].rename(columns={"userId": USER, "movieId": ITEM})
     return ratings.astype({USER: str, ITEM: str, "year": int})
