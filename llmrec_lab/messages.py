@@ -43,6 +43,15 @@ MESSAGES = {
         "quiz.answers": "Answers",
         "quiz.right": "Right.",
         "quiz.wrong": "Not this one.",
+        # widgets
+        "widget.label": "I like",
+        "widget.placeholder": "westerns and a good musical",
+        "widget.empty": "Type what you like, such as: westerns and a good musical.",
+        "widget.problem": "No list yet: {problem}.",
+        "widget.caption": "For “{text}”",
+        "widget.rank": "rank",
+        "widget.title": "title",
+        "widget.why": "score, and the parts it is made of",
         # lesson 00
         "00.1.expected": "expected is one number, the cosine of (1, 2, 3, 4, 5) and (6, 7, 8, 9, 10)",
         "00.1.why": "130 / sqrt(55 * 330) is 0.96495. The article printed 0.99; computing it is how you know.",

@@ -1,0 +1,158 @@
+"""A search box that answers while you type, and its still twin. Knows nothing about how slates are made.
+
+Everything shown is made by pure functions; the widget only wires a text field to them. ipywidgets is imported when a
+widget is built. Works with ipywidgets 7.7 and 8.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+from collections.abc import Callable
+
+import pandas as pd
+
+from llmrec_lab.catalog import Slate
+from llmrec_lab.columns import RANK
+from llmrec_lab.errors import LabError
+from llmrec_lab.messages import message
+from llmrec_lab.text import clean
+
+PAUSE = 0.3  # seconds without a key press before the box answers, so that it does not lag behind the typing
+
+
+def search_html(lab, text: str, k: int = 5) -> str:
+    """What the search box shows for a text: a slate, or one sentence that says what is missing. Never raises for bad text.
+
+    Args:
+        lab: a Recommender.
+        text: what somebody has typed so far.
+        k: how many items.
+
+    Returns:
+        HTML in which the text and the titles are escaped.
+
+    Example:
+        >>> search_html(None, "   ")
+        '<div role="status"><p>Type what you like, such as: westerns and a good musical.</p></div>'
+    """
+    if not clean(text):
+        return status(html.escape(message("widget.empty")), "p")
+    try:
+        slate = lab.recommend(text, k)
+    except LabError as problem:
+        return status(html.escape(message("widget.problem", problem=problem)), "p")
+    return status(slate_html(slate, clean(text)), None)
+
+
+def status(content: str, tag: str | None) -> str:
+    """HTML that a screen reader announces when it changes."""
+    return f'<div role="status">{f"<{tag}>{content}</{tag}>" if tag else content}</div>'
+
+
+def slate_html(slate: Slate, text: str) -> str:
+    """A slate as an HTML table with a caption and marked headers.
+
+    Args:
+        slate: what was recommended.
+        text: for which text; the caption.
+
+    Returns:
+        HTML with everything escaped.
+    """
+    columns = message("widget.rank"), message("widget.title"), message("widget.why")
+    head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
+    rows = "".join(
+        f'<tr><td>{row.rank}</td><td style="text-align:left">{html.escape(row.title)}</td>'
+        f'<td style="text-align:left">{row.score:.3f} = {html.escape(row.reasons)}</td></tr>'
+        for row in slate.to_frame().itertuples()
+    )
+    caption = html.escape(message("widget.caption", text=text))
+    return f"<table><caption>{caption}</caption><tr>{head}</tr>{rows}</table>"
+
+
+def search_table(lab, sentences: list[str], k: int = 5) -> pd.DataFrame:
+    """The still twin of the search box: the slates of several sentences side by side.
+
+    Args:
+        lab: a Recommender.
+        sentences: one column each.
+        k: how many items.
+
+    Returns:
+        A table of titles; its index is the rank, from 1.
+
+    Raises:
+        DataError: a sentence has no words.
+
+    Example:
+        >>> from llmrec_lab import Recommender, load_encoder
+        >>> from llmrec_lab.datasets.tiny import tiny_world
+        >>> lab = Recommender(tiny_world()[0], load_encoder("minilm"))
+        >>> search_table(lab, ["ghosts of the woods", "love in Paris"], k=1).loc[1].tolist()
+        ['My Neighbor Totoro', 'Amélie']
+    """
+    columns = {sentence: pd.Series(lab.recommend(sentence, k).titles) for sentence in sentences}
+    table = pd.DataFrame(columns)
+    table.index = pd.RangeIndex(1, len(table) + 1, name=RANK)
+    return table
+
+
+def search_box(lab, text: str = "", k: int = 5):
+    """A text field with the slate below it, which follows what is typed. Reached with Tab; needs a running kernel.
+
+    Args:
+        lab: a Recommender.
+        text: what stands in the field at first.
+        k: how many items.
+
+    Returns:
+        An ipywidgets VBox of the field and the answer.
+
+    Raises:
+        ImportError: ipywidgets is not installed.
+    """
+    import ipywidgets
+
+    field = ipywidgets.Text(
+        value=text,
+        description=message("widget.label"),
+        placeholder=message("widget.placeholder"),
+        continuous_update=True,
+        layout=ipywidgets.Layout(width="95%"),
+    )
+    answer = ipywidgets.HTML(value=search_html(lab, text, k))
+
+    def show() -> None:
+        answer.value = search_html(lab, field.value, k)
+
+    field.observe(after_a_pause(show), names="value")
+    return ipywidgets.VBox([field, answer])
+
+
+def after_a_pause(action: Callable[[], None], pause: float = PAUSE) -> Callable:
+    """A callback that runs an action once nothing has called it for a while; at once where no event loop runs.
+
+    Args:
+        action: takes and returns nothing.
+        pause: seconds.
+
+    Returns:
+        A function that takes anything.
+
+    Example:
+        >>> after_a_pause(lambda: print("shown"))({"new": "text"})
+        shown
+    """
+    waiting = None
+
+    def called(*_) -> None:
+        nonlocal waiting
+        if waiting is not None:
+            waiting.cancel()
+        try:
+            waiting = asyncio.get_running_loop().call_later(pause, action)
+        except RuntimeError:  # no loop: a plain script, or a test
+            action()
+
+    return called

@@ -1,0 +1,154 @@
+"""The search box: pure functions first, then the shell, driven without a browser by setting its value."""
+
+import asyncio
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from llmrec_lab import widgets
+from llmrec_lab.catalog import Slate
+from llmrec_lab.errors import DataError
+from llmrec_lab.widgets import after_a_pause, search_box, search_html, search_table
+
+TITLES = {"woods": ["My Neighbor Totoro", "Amélie"], "paris": ["Amélie", "Alien"]}
+
+
+class Lab:
+    """Stands in for a Recommender: knows two wishes, and counts how often it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def recommend(self, text, k):
+        self.asked.append(text)
+        if "?" in text:
+            raise DataError("the text <b>has</b> no words")
+        titles = np.array(TITLES["paris" if "paris" in text.lower() else "woods"][:k], dtype=object)
+        parts = np.array([[0.5, 0.1], [0.2, 0.1]])[: len(titles)]
+        return Slate(titles, titles, parts.sum(axis=1), np.array([f"meaning of “{text}”", "popularity"]), parts)
+
+
+class Tags(HTMLParser):
+    """Checks that tags nest, and collects them and the text."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.stack, self.opened, self.text = [], [], ""
+        self.feed(source)
+        assert not self.stack
+
+    def handle_starttag(self, tag, attrs):
+        self.stack.append(tag)
+        self.opened.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture
+def lab():
+    return Lab()
+
+
+def test_a_text_gives_a_table_with_a_caption_and_one_row_per_item(lab):
+    page = Tags(search_html(lab, "ghosts of the woods", k=2))
+    assert page.opened.count("tr") == 3 and page.opened.count("th") == 3 and "caption" in page.opened
+    assert "For “ghosts of the woods”" in page.text
+    assert "My Neighbor Totoro0.600 = meaning of “ghosts of the woods” 0.500 + popularity 0.100" in page.text
+
+
+def test_k_is_how_many_items_are_shown(lab):
+    assert Tags(search_html(lab, "woods", k=1)).opened.count("tr") == 2
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t", "\x00"])
+def test_no_text_gives_a_sentence_and_asks_nobody(lab, text):
+    assert "Type what you like" in Tags(search_html(lab, text)).text
+    assert lab.asked == []
+
+
+def test_text_that_cannot_be_read_gives_the_reason_in_a_sentence(lab):
+    page = Tags(search_html(lab, "???"))
+    assert page.text == "No list yet: the text <b>has</b> no words."
+    assert "b" not in page.opened
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a & b </table>"])
+def test_what_is_typed_is_escaped(lab, text):
+    page = Tags(search_html(lab, text))
+    assert not {"script", "img"} & set(page.opened)
+    assert text in page.text
+
+
+def test_the_real_recommender_refuses_bad_text_in_a_sentence(tiny):
+    from llmrec_lab import Recommender, load_encoder
+
+    real = Recommender(tiny[0], load_encoder("minilm"))
+    for text in ("...", "x" * 5000, "no horror"):
+        page = Tags(search_html(real, text))
+        assert page.text.startswith("No list yet: ") and "table" not in page.opened
+    assert "My Neighbor Totoro" in search_html(real, "ghosts of the woods", k=1)
+
+
+def test_the_still_twin_has_a_column_for_each_sentence_and_ranks_from_one(lab):
+    table = search_table(lab, ["woods", "Paris"], k=2)
+    assert table.to_dict("list") == {"woods": TITLES["woods"], "Paris": TITLES["paris"]}
+    assert table.index.tolist() == [1, 2] and table.index.name == "rank"
+
+
+def test_the_still_twin_of_no_sentence_is_empty(lab):
+    assert search_table(lab, []).empty
+
+
+def test_the_box_shows_the_first_text_and_follows_what_is_typed(lab):
+    box = search_box(lab, "woods", k=1)
+    field, answer = box.children
+    assert "Totoro" in answer.value and "Amélie" not in answer.value
+    field.value = "love in Paris"
+    assert "Amélie" in answer.value and "Totoro" not in answer.value
+    field.value = ""
+    assert "Type what you like" in answer.value
+    field.value = "???"
+    assert "No list yet" in answer.value
+
+
+def test_the_field_has_a_label_and_reports_every_key_press(lab):
+    field = search_box(lab).children[0]
+    assert field.description == "I like" and field.continuous_update and field.placeholder
+
+
+def test_a_fast_typist_is_answered_once_and_for_the_last_text(lab):
+    async def typing():
+        box = search_box(lab)
+        for end in range(1, 6):
+            box.children[0].value = "Paris"[:end]
+            await asyncio.sleep(0)
+        assert lab.asked == []
+        while not lab.asked:
+            await asyncio.sleep(0.01)
+        return box.children[1].value
+
+    shown = asyncio.run(asyncio.wait_for(typing(), timeout=30))
+    assert lab.asked == ["Paris"] and "Amélie" in shown
+
+
+def test_an_action_happens_at_once_where_no_event_loop_runs():
+    done = []
+    after_a_pause(lambda: done.append(1))({"new": "x"})
+    assert done == [1]
+
+
+def test_importing_widgets_and_plots_imports_neither_ipywidgets_nor_matplotlib():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, llmrec_lab.widgets, llmrec_lab.plots; print({'ipywidgets', 'matplotlib', 'torch'} & set(sys.modules))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "set()"
+    assert widgets.PAUSE > 0
