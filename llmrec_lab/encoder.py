@@ -252,7 +252,7 @@ def load_encoder(name: str = "minilm", device: str = "auto") -> Encoder:
         bert.load_state_dict({key: weights[key] for key in bert.state_dict()}, assign=True)
     except (KeyError, RuntimeError) as problem:
         raise AssetError(
-            f"{name}: the weights do not fit its config.json ({str(problem)[:80]}); use a matching pair"
+            f"{name}: the weights do not fit its config.json ({clean(problem)[:80]}); use a matching pair"
         ) from None
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -269,7 +269,7 @@ def read_model(folder: Path, name: str) -> tuple[dict, dict[str, torch.Tensor], 
         weights = mapped_tensors(folder / "model.safetensors")
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception as problem:  # what the libraries raise for a damaged file goes up to a bare Exception
-        raise AssetError(f"{name}: a file is damaged ({str(problem)[:80]}); fetch the model again") from None
+        raise AssetError(f"{name}: a file is damaged ({clean(problem)[:80]}); fetch the model again") from None
     return config, {key.removeprefix("bert."): value for key, value in weights.items()}, tokenizer
 
 
