@@ -366,11 +366,12 @@ class progress:
 def bytes_in(folder: Path) -> int:
     """How many bytes the files below a folder hold; files that vanish while we look count as nothing."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:
-            pass
+    for parent, _, names in os.walk(folder):  # unlike Path.rglob it goes on when a folder vanishes meanwhile
+        for name in names:
+            try:
+                total += os.stat(os.path.join(parent, name)).st_size
+            except OSError:
+                pass
     return total
 
 
