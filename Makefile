@@ -30,7 +30,7 @@ notebooks: assets ## build the notebooks from lessons/; N=00 builds one
 	@$(TEST_ENV) $(PY) tools/build_notebooks.py $(N)
 
 assets: setup ## fetch and verify the models and the data
-	@$(PY) -m llmrec_lab.cli assets
+	@$(PY) -m llmrec_lab.cli assets --encode
 
 setup: ## make .venv as requirements.lock says
 	@PYTHON="$(PYTHON)" bash tools/setup.sh

@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check that everything the course needs is there")
     doctor.set_defaults(run=run_doctor)
     assets = commands.add_parser("assets", help="fetch and verify the models and the data, and list them")
+    assets.add_argument("--encode", action="store_true", help="also encode the films, so that the first answer is quick")
     assets.set_defaults(run=run_assets)
     recommend = commands.add_parser("recommend", help="recommend items for a sentence, or for a known user")
     recommend.add_argument("text", metavar="TEXT", help="what you like, in English or Chinese; or a user id")
@@ -80,7 +81,23 @@ def run_assets(options) -> int:
     rows["MB"] = (rows["bytes"] / 1e6).round(1)
     rows["sha256"] = rows["sha256"].str[:12]
     print(rows[["asset", "file", "MB", "sha256", "state", "source", "licence"]].to_string(index=False))
+    if options.encode:
+        encode_films()
     return 0
+
+
+def encode_films() -> None:
+    """Join the films, convert e5, and encode the catalog and its concepts with both encoders; quick when that was done."""
+    from llmrec_lab.datasets.films import load_films
+    from llmrec_lab.encoder import load_encoder
+    from llmrec_lab.recommender import Recommender
+
+    catalog = load_films().catalog
+    for name in ENCODERS.values():
+        encoder = load_encoder(name)
+        if not sys.stderr.isatty() and not encoder.is_cached(list(catalog.texts)):
+            print(f"encoding {len(catalog):,} films with {name}: a minute or two, once", file=sys.stderr)
+        _ = Recommender(catalog, encoder, progress=sys.stderr.isatty()).concepts
 
 
 def run_recommend(options) -> int:

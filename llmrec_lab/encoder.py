@@ -162,8 +162,7 @@ class Encoder:
             (n, d) float32.
         """
         texts = checked_texts(texts)
-        key = hashlib.sha256("\x00".join([self.fingerprint, self.prefix, *texts]).encode()).hexdigest()
-        path = home() / "encoded" / f"{key[:32]}.npy"
+        path = self.cache_path(texts)
         try:
             vectors = np.load(path, allow_pickle=False)
             if vectors.shape == (len(texts), self.dimension):
@@ -173,6 +172,15 @@ class Encoder:
         vectors = self.encode(texts, progress)
         write_cache(path, npy_bytes(vectors))
         return vectors
+
+    def cache_path(self, texts: list[str]) -> Path:
+        """Where the vectors of these texts by these weights are kept."""
+        key = hashlib.sha256("\x00".join([self.fingerprint, self.prefix, *texts]).encode()).hexdigest()
+        return home() / "encoded" / f"{key[:32]}.npy"
+
+    def is_cached(self, texts: list[str]) -> bool:
+        """Whether `encode_cached` would read the vectors of these texts and not make them."""
+        return self.cache_path(texts).exists()
 
     def bar(self, total: int, shown: bool):
         from tqdm.auto import tqdm
