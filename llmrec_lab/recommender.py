@@ -52,6 +52,7 @@ class Recommender:
         encoder: from `load_encoder`; encodes the catalog's texts once and keeps the vectors in the cache folder.
         config: the weights.
         progress: show a bar while the catalog is encoded.
+        vectors: (n, d) the vectors of an earlier recommender of the same catalog; made from the texts if left out.
 
     Example:
         >>> from llmrec_lab import load_encoder
@@ -62,12 +63,14 @@ class Recommender:
         ['My Neighbor Totoro']
     """
 
-    def __init__(self, catalog: Catalog, encoder, config: RecommenderConfig = RecommenderConfig(), progress: bool = False):
+    def __init__(self, catalog: Catalog, encoder, config=RecommenderConfig(), progress: bool = False, vectors=None):
         if not isinstance(catalog, Catalog):
             raise DataError(f"the catalog came as {type(catalog).__name__}; make one with Catalog.from_frame(table)")
         self.catalog, self.encoder, self.config = catalog, encoder, config
-        raw = encoder.encode_cached(list(catalog.texts), progress)  # (n, d)
-        self.vectors = unit_rows(raw - raw.mean(axis=0))  # what all items share tells none of them apart
+        if vectors is None:
+            raw = encoder.encode_cached(list(catalog.texts), progress)  # (n, d)
+            vectors = unit_rows(raw - raw.mean(axis=0))  # what all items share tells none of them apart
+        self.vectors = vectors
         self.order = id_order(catalog.item_ids)
         self.interactions = self.histories = self.models = self.weights = None
         self.prior = np.zeros(len(catalog))
@@ -89,7 +92,7 @@ class Recommender:
         self.fit_prior(interactions)
         split = leave_last_out(self.histories)
         self.weights = self.learned_weights(split) if len(split.rows) else np.ones(len(self.new_models()))
-        self.models = {name: model.fit(self.histories) for name, model in self.new_models().items()}
+        self.models = self.fitted_models()
         return self
 
     def fit_prior(self, interactions: Interactions) -> Recommender:
@@ -123,6 +126,10 @@ class Recommender:
             "popularity": Popularity(),
             TEXT: HistoryText(self.vectors, self.catalog.titles),
         }
+
+    def fitted_models(self) -> dict:
+        """The same, fitted on every user's whole history."""
+        return {name: model.fit(self.histories) for name, model in self.new_models().items()}
 
     def learned_weights(self, split) -> np.ndarray:
         """(p) the weight of each model, from models that have not seen the items they are asked for."""
@@ -330,22 +337,15 @@ class Recommender:
             raise AssetError(
                 f"it was saved with other weights of {about['encoder']!r}; pass the same encoder, or make it anew"
             )
+        arrays = load_file(folder / "arrays.safetensors")
         catalog = Catalog.from_frame(pd.read_parquet(folder / "catalog.parquet"), ["text"], about["facets"])
         glosses = {(facet, value): gloss for facet, value, gloss in about["glosses"]}
-        lab = cls.__new__(cls)  # not __init__, which would encode the catalog again
-        lab.catalog, lab.encoder, lab.config = (
-            replace(catalog, glosses=glosses, noun=about["noun"]),
-            encoder,
-            RecommenderConfig(**about["config"]),
-        )
-        arrays = load_file(folder / "arrays.safetensors")
-        lab.vectors, lab.order, lab.prior = arrays["vectors"], id_order(catalog.item_ids), np.zeros(len(catalog))
-        lab.interactions = lab.histories = lab.models = lab.weights = None
+        catalog = replace(catalog, glosses=glosses, noun=about["noun"])
+        lab = cls(catalog, encoder, RecommenderConfig(**about["config"]), vectors=arrays["vectors"])
         if "interactions.parquet" in about["sha256"]:
             lab.fit_prior(Interactions.from_frame(pd.read_parquet(folder / "interactions.parquet")))
         if "weights" in arrays:
-            lab.weights = arrays["weights"]
-            lab.models = {name: model.fit(lab.histories) for name, model in lab.new_models().items()}
+            lab.weights, lab.models = arrays["weights"], lab.fitted_models()
         return lab
 
 
