@@ -398,6 +398,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         try:
             stream.write(content)
             stream.flush()
+            os.chmod(stream.name, 0o644)  # a temporary file is private, but the folder may be shared
             os.replace(stream.name, path)
         except OSError:
             os.unlink(stream.name)

@@ -366,3 +366,8 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_other(tmp_path, mon
     assets.write_cache(path, b"new")  # a cache that cannot be written is no error
     assert path.read_bytes() == b"old"
     assert [child.name for child in tmp_path.iterdir()] == ["state"]
+
+
+def test_what_is_kept_can_be_read_by_others_who_share_the_folder(tmp_path):
+    assets.write_atomically(tmp_path / "kept", b"x")
+    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o644
