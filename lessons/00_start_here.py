@@ -11,9 +11,13 @@
 # always the same eight verbs:
 #
 # ```
-#  text ─tokenize─▶ tokens ─encode─▶ vectors ─decompose─▶ interests ─combine─▶ query
-#                                                                               │
-#  new state ◀─feedback─ events ◀─push─ slate ◀─rank─ scores ◀──────score───────┘
+# text ──tokenize─▶ tokens ──encode─▶ vectors ──decompose─▶ interests
+#                                                               │
+#                                                            combine
+#                                                               ▼
+# events ◀─push── slate ◀─rank── scores ◀─────score───────── query
+#    │                                                          ▲
+#    └──────────────feedback────────────▶ new state ────────────┘
 # ```
 #
 # | verb | question it answers | lesson that goes deep |
@@ -345,10 +349,8 @@ claim("AdamW can be imported from torch", AdamW.__name__ == "AdamW")
 # %%
 import transformers
 
-claim(
-    "transformers has BertModel, and no TFBertModel",
-    hasattr(transformers, "BertModel") > hasattr(transformers, "TFBertModel"),
-)
+claim("transformers has BertModel", hasattr(transformers, "BertModel"))
+claim("transformers has no TFBertModel", not hasattr(transformers, "TFBertModel"))
 
 # %% [markdown]
 # Does Python 3.8 still do? Every package says which versions of Python it needs:
@@ -474,8 +476,14 @@ slate_zh = lab_zh.recommend("我喜欢太空探险的科幻电影和温暖的动
 print(slate_zh)
 
 # %% [markdown]
-# No word of the sentence occurs in any text, so it was not the words that matched. Is it more than luck? Compare with the
-# share of such films in the whole catalog:
+# Did the words match, letter by letter? Chinese characters are easy to look for:
+
+# %%
+chinese = [text for text in catalog.texts if any("\u4e00" <= character <= "\u9fff" for character in text)]
+claim("no text of the catalog has a Chinese character", len(chinese) == 0)
+
+# %% [markdown]
+# So it was the meaning that matched. Or luck? Compare with the share of such films in the whole catalog:
 
 # %%
 fits = np.array([bool({"Sci-Fi", "Animation"} & set(genres)) for genres in catalog.facets["genre"]])

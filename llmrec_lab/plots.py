@@ -5,10 +5,15 @@ Parts of a picture differ by hatching as well as by color, and every picture has
 
 from __future__ import annotations
 
+import base64
+import html
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+
+from llmrec_lab.errors import DataError
 
 HATCHES = ("", "//", "..", "xx", "\\\\", "oo", "++", "--")
 LONGEST_LABEL = 50
@@ -74,7 +79,25 @@ def parts_in_words(titles: Sequence[str], parts: np.ndarray, part_names: Sequenc
     return f"Bars of {len(titles)} scores, from {first} down to {last}. Mean parts: {means}."
 
 
-def picture(ax, words: str):
+@dataclass(frozen=True)
+class Picture:
+    """An image that carries its alternative text wherever it is shown: as HTML where that is trusted, else as PNG.
+
+    Args:
+        png: the file's content.
+        words: what the image shows; terminals show them instead.
+    """
+
+    png: bytes
+    words: str
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        encoded = base64.b64encode(self.png).decode()
+        tag = f'<img alt="{html.escape(self.words)}" src="data:image/png;base64,{encoded}">'
+        return {"image/png": encoded, "text/html": tag, "text/plain": self.words}, {"image/png": {"alt": self.words}}
+
+
+def picture(ax, words: str) -> Picture:
     """The figure of some axes as an image that carries its alternative text, for the last line of a cell.
 
     Args:
@@ -82,20 +105,19 @@ def picture(ax, words: str):
         words: what the image shows, for instance from `parts_in_words`.
 
     Returns:
-        An IPython Image.
+        A Picture.
 
     Raises:
-        ValueError: there are no words.
+        DataError: there are no words.
     """
-    from IPython.display import Image
     from matplotlib import pyplot
 
     if not words.strip():
-        raise ValueError("a picture came without words; say what it shows, for those who do not see it")
+        raise DataError("a picture came without words; say what it shows, for those who do not see it")
     content = io.BytesIO()
     ax.figure.savefig(content, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
     pyplot.close(ax.figure)
-    return Image(data=content.getvalue(), format="png", alt=words)
+    return Picture(content.getvalue(), words)
 
 
 def new_axes(width: float = 7.0, height: float = 4.0):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from llmrec_lab.errors import DataError
 from llmrec_lab.plots import new_axes, parts_in_words, picture, stacked_parts
 
 TITLES = ["Alien", "Amélie", "Blade Runner"]
@@ -49,16 +50,17 @@ def test_words_tell_first_and_last_score_and_mean_parts():
 
 
 def test_a_picture_is_a_png_with_its_words_as_alternative_text(ax):
-    data, metadata = picture(ax, "three bars")._repr_png_()
-    assert data.startswith("iVBOR") and metadata["alt"] == "three bars"
+    data, metadata = picture(ax, 'three "bars"')._repr_mimebundle_()
+    assert data["image/png"].startswith("iVBOR") and metadata["image/png"]["alt"] == data["text/plain"] == 'three "bars"'
+    assert data["text/html"].startswith('<img alt="three &quot;bars&quot;" src="data:image/png;base64,iVBOR')
 
 
 def test_the_same_data_gives_the_same_picture():
-    one, two = (picture(stacked_parts(TITLES, PARTS, NAMES), "bars").data for _ in range(2))
+    one, two = (picture(stacked_parts(TITLES, PARTS, NAMES), "bars") for _ in range(2))
     assert one == two
 
 
 @pytest.mark.parametrize("words", ["", "  "])
 def test_a_picture_without_words_is_refused(ax, words):
-    with pytest.raises(ValueError, match="say what it shows"):
+    with pytest.raises(DataError, match="say what it shows"):
         picture(ax, words)
