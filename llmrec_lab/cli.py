@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+import warnings
 
 import pandas as pd
 
@@ -28,12 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit code: 0, 1 if `doctor` found something to mend, 2 for bad use or bad data.
     """
-    options = parser().parse_args(arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # says so before it is asked, which avoids a warning
     try:
+        options = parser().parse_args(arguments)
         return options.run(options)
     except LabError as problem:
-        print(f"llmrec: {problem}", file=sys.stderr)
+        print(f"llmrec: {clean(problem)}", file=sys.stderr)  # clean: one line, whatever the message quotes
     except KeyboardInterrupt:
         print("llmrec: interrupted; run it again to go on", file=sys.stderr)
     except BrokenPipeError:  # the reader, `head` for instance, has seen enough
@@ -42,9 +43,16 @@ def main(arguments: list[str] | None = None) -> int:
     return 2
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; argparse would print its usage first."""
+
+    def error(self, message: str):
+        raise DataError(f"{message}; see `{self.prog} --help`")
+
+
 def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
-    top = argparse.ArgumentParser("llmrec", description="Recommendation with language models, offline.")
+    top = Parser("llmrec", description="Recommendation with language models, offline.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     doctor = commands.add_parser("doctor", help="check that everything the course needs is there")
@@ -103,7 +111,7 @@ def encode_films() -> None:
 def run_recommend(options) -> int:
     """Print a slate, as text or JSON."""
     start = time.perf_counter()
-    from llmrec_lab.encoder import load_encoder
+    from llmrec_lab.quick import QuickEncoder
     from llmrec_lab.recommender import Recommender
 
     text = clean(options.text)
@@ -112,7 +120,7 @@ def run_recommend(options) -> int:
     catalog, interactions = read_data(options)
     k = options.k or min(10, len(catalog))
     spoken = language(text) if options.lang == "auto" else options.lang
-    lab = Recommender(catalog, load_encoder(ENCODERS[spoken]), progress=sys.stderr.isatty())
+    lab = Recommender(catalog, QuickEncoder(ENCODERS[spoken]), progress=sys.stderr.isatty())
     if interactions is not None:
         lab.fit_prior(interactions)
         if lab.knows(text):
@@ -183,6 +191,8 @@ def as_json(text: str, interests, slate, seconds: float) -> dict:
 
 def run() -> None:
     """`main` as the `llmrec` command; leaves without taking torch apart, which needs half a second and changes nothing."""
+    sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a title shows ? for a letter
+    warnings.formatwarning = lambda message, *_, **__: f"llmrec: {message}\n"
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()

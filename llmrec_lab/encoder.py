@@ -6,9 +6,7 @@ cores) than answering a query; a test holds the two to each other within 1e-5.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +14,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from llmrec_lab.assets import asset_files, home, sha256_of, write_atomically, write_cache
-from llmrec_lab.errors import AssetError, DataError
-from llmrec_lab.four_bit import read_e5
+from llmrec_lab.errors import AssetError
+from llmrec_lab.model_files import MAX_TOKENS, CachedEncoder, checked_texts, model_folder
 from llmrec_lab.text import clean
 
-MAX_TOKENS = 256  # what all-MiniLM-L6-v2 was trained with; longer texts are cut
 TOKENS_PER_BATCH = 2048  # padded tokens a batch; sorted by length, 1,024 to 4,096 were equally fast on two cores
 
 
@@ -95,7 +91,7 @@ def bert_layer(d: int, wide: int, eps: float) -> nn.ModuleDict:
     )
 
 
-class Encoder:
+class Encoder(CachedEncoder):
     """A tokenizer and a BERT: texts to unit vectors, by the mean over the tokens.
 
     Args:
@@ -103,17 +99,15 @@ class Encoder:
         bert: the network.
         tokenizer: a `tokenizers.Tokenizer`.
         fingerprint: a hash of the weights, the key of cached vectors.
-        prefix: put before every text; e5 models were trained with `query: `.
         device: where the network runs.
     """
 
-    def __init__(self, name: str, bert: Bert, tokenizer, fingerprint: str, prefix: str = "", device: str = "cpu"):
-        self.name, self.fingerprint, self.prefix, self.device = name, fingerprint, prefix, device
-        self.bert = bert.to(device).eval()
+    def __init__(self, name: str, bert: Bert, tokenizer, fingerprint: str, device: str = "cpu"):
+        super().__init__(name, fingerprint, bert.embeddings["word_embeddings"].embedding_dim)
+        self.bert, self.device = bert.to(device).eval(), device
         self.tokenizer = tokenizer
         self.tokenizer.enable_truncation(min(MAX_TOKENS, bert.embeddings["position_embeddings"].num_embeddings))
         self.tokenizer.no_padding()
-        self.dimension = bert.embeddings["word_embeddings"].embedding_dim
 
     def encode(self, texts: list[str], progress: bool = False) -> np.ndarray:
         """Unit vectors of texts.
@@ -151,58 +145,10 @@ class Encoder:
         tokens = self.bert(padded, mask).masked_fill(~mask[:, :, None], 0)  # (b, t, d)
         return functional.normalize(tokens.sum(1) / lengths[:, None], dim=-1)  # (b, d)
 
-    def encode_cached(self, texts: list[str], progress: bool = False) -> np.ndarray:
-        """As `encode`, but vectors of the same texts by the same weights are read from the cache folder.
-
-        Args:
-            texts: n strings.
-            progress: show a bar while encoding.
-
-        Returns:
-            (n, d) float32.
-        """
-        texts = checked_texts(texts)
-        path = self.cache_path(texts)
-        try:
-            vectors = np.load(path, allow_pickle=False)
-            if vectors.shape == (len(texts), self.dimension):
-                return vectors
-        except (OSError, ValueError, EOFError):
-            pass  # not encoded yet, or the file is damaged: encode
-        vectors = self.encode(texts, progress)
-        write_cache(path, npy_bytes(vectors))
-        return vectors
-
-    def cache_path(self, texts: list[str]) -> Path:
-        """Where the vectors of these texts by these weights are kept."""
-        key = hashlib.sha256("\x00".join([self.fingerprint, self.prefix, *texts]).encode()).hexdigest()
-        return home() / "encoded" / f"{key[:32]}.npy"
-
-    def is_cached(self, texts: list[str]) -> bool:
-        """Whether `encode_cached` would read the vectors of these texts and not make them."""
-        return self.cache_path(texts).exists()
-
     def bar(self, total: int, shown: bool):
         from tqdm.auto import tqdm
 
         return tqdm(total=total, desc=f"encode with {self.name}", unit=" texts", disable=not shown)
-
-
-def checked_texts(texts) -> list[str]:
-    """Clean texts in a list; DataError for one string, or entries that are not text."""
-    texts = list(texts) if hasattr(texts, "__iter__") and not isinstance(texts, str) else [None]
-    if not all(isinstance(text, str) for text in texts):
-        raise DataError("encode takes a list of strings; wrap a single text in a list")
-    return [clean(text) for text in texts]
-
-
-def npy_bytes(array: np.ndarray) -> bytes:
-    """An array in the .npy format."""
-    from io import BytesIO
-
-    buffer = BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
 
 
 def batches_by_length(lengths: list[int]) -> list[np.ndarray]:
@@ -264,8 +210,7 @@ def load_encoder(name: str = "minilm", device: str = "auto") -> Encoder:
         ) from None
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    prefix = "query: " if "e5" in Path(name).name else ""
-    return Encoder(name, bert, tokenizer, fingerprint, prefix, device)
+    return Encoder(name, bert, tokenizer, fingerprint, device)
 
 
 def read_model(folder: Path, name: str) -> tuple[dict, dict[str, torch.Tensor], object]:
@@ -302,56 +247,3 @@ def mapped_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 STORED_AS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
-
-
-def model_folder(name: str) -> tuple[Path, str]:
-    """The folder that holds a model's three files, and a hash of its weights."""
-    if name == "minilm":
-        weights = asset_files("minilm")["model.safetensors"]
-        return weights.parent, sha_prefix("minilm")
-    if name == "e5":
-        return e5_folder(), sha_prefix("e5")
-    folder = Path(name) if Path(name).is_dir() else hub_folder(name)
-    missing = [file for file in ("model.safetensors", "tokenizer.json", "config.json") if not (folder / file).exists()]
-    if missing:
-        raise AssetError(f"{name} has no {', '.join(missing)}; a model folder needs all three files")
-    return folder, sha256_of(folder / "model.safetensors")
-
-
-def sha_prefix(asset: str) -> str:
-    from llmrec_lab.assets import ASSETS
-
-    return ASSETS[asset].files[0].sha256
-
-
-def hub_folder(name: str) -> Path:
-    """Download a model from a hub, where one can be reached."""
-    try:
-        from huggingface_hub import snapshot_download
-
-        files = ["model.safetensors", "tokenizer.json", "config.json"]
-        return Path(snapshot_download(name, allow_patterns=files))
-    except Exception as problem:  # the hub's client has a dozen ways to say that it is offline
-        raise AssetError(
-            f"no encoder {name!r}: not an asset (minilm, e5), not a folder, and no hub answered ({type(problem).__name__}); "
-            "check the name, or go online"
-        ) from None
-
-
-def e5_folder() -> Path:
-    """The folder of e5 in the standard format, converted once from the 4-bit file (about 5 s, 471 MB)."""
-    files = asset_files("e5")
-    folder = home() / "converted" / f"e5-{sha_prefix('e5')[:12]}"
-    if not (folder / "config.json").exists():  # written last
-        from safetensors.torch import save_file
-
-        weights, config = read_e5(files["e5-small-q4.bin"])
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            save_file(weights, folder / f"part-{os.getpid()}")
-            os.replace(folder / f"part-{os.getpid()}", folder / "model.safetensors")
-            write_atomically(folder / "tokenizer.json", files["tokenizer.json"].read_bytes())
-            write_atomically(folder / "config.json", json.dumps(config, indent=2).encode())
-        except OSError as problem:
-            raise AssetError(f"cannot store e5 in {folder}: {problem.strerror}; 500 MB are needed") from None
-    return folder

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from llmrec_lab import encoder as module
+from llmrec_lab import four_bit
+from llmrec_lab import model_files as module
 from llmrec_lab.encoder import TOKENS_PER_BATCH, Bert, batches_by_length, load_encoder
 from llmrec_lab.errors import AssetError, DataError
 
@@ -356,7 +357,7 @@ def toy_e5(monkeypatch, tmp_path):
     monkeypatch.setenv("LLMREC_HOME", str(tmp_path / "home"))
     files = {"e5-small-q4.bin": source / "model.safetensors", "tokenizer.json": source / "tokenizer.json"}
     monkeypatch.setattr(module, "asset_files", lambda name: files)
-    monkeypatch.setattr(module, "read_e5", read)
+    monkeypatch.setattr(four_bit, "read_e5", read)
     return runs
 
 
