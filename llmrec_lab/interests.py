@@ -28,7 +28,7 @@ NEUTRAL = {
     "zh": ("我想要一些东西", "给我推荐一些好的", "我喜欢这个", "给我看看有什么"),
 }
 ENGLISH_JOINT = re.compile(
-    r"[,;:.!?&+/\n]+(?:\s|$)|\b(?:and|or|but|also|plus|as well as|other times)\b|\s(?=(?:without|with no|except)\b)",
+    r"[,;:.!?&+/]+(?:\s|$)|\b(?:and|or|but|also|plus|as well as|other times)\b|\s(?=(?:without|with no|except)\b)",
     re.IGNORECASE,
 )
 CHINESE_JOINT = re.compile(r"[，、；：。！？,;!?\s]+")

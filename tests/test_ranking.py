@@ -1,0 +1,156 @@
+"""The best come first, ties go to the smaller id, and every interest gets its share of the places."""
+
+import numpy as np
+import pytest
+
+from llmrec_lab.errors import DataError
+from llmrec_lab.ranking import DIGITS, id_order, quota, top_k
+
+
+def brute_force(scores, k, ids):
+    """Sort all finite scores one by one, by score, then by id."""
+    finite = [i for i in range(len(scores)) if scores[i] > -np.inf]
+    return sorted(finite, key=lambda i: (-round(float(scores[i]), DIGITS), ids[i]))[:k]
+
+
+def random_case(seed):
+    """(scores, ids) with many ties, some -inf, ids in no order."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 60))
+    scores = rng.integers(-3, 4, n) / 2.0
+    scores[rng.random(n) < 0.15] = -np.inf
+    return scores, np.array([f"{number:x}" for number in rng.permutation(1000)[:n]], dtype=object)
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_top_k_equals_brute_force_on_scores_with_many_ties(block):
+    for seed in range(block * 30, block * 30 + 30):
+        scores, ids = random_case(seed)
+        for k in {1, 2, 7, max(1, len(ids) - 1), len(ids), len(ids) + 5}:
+            assert top_k(scores, k, id_order(ids)).tolist() == brute_force(scores, k, ids), (seed, k)
+
+
+def test_ties_go_to_the_smaller_id_wherever_it_stands():
+    assert top_k(np.array([1.0, 1.0, 2.0]), 2, id_order(np.array(["b", "a", "c"]))).tolist() == [2, 1]
+    assert top_k(np.array([1.0, 1.0, 2.0]), 2, id_order(np.array(["a", "b", "c"]))).tolist() == [2, 0]
+
+
+def test_the_items_do_not_depend_on_the_order_of_the_catalog():
+    for seed in range(30):
+        scores, ids = random_case(seed)
+        shuffled = np.random.default_rng(seed + 1000).permutation(len(ids))
+        here, there = top_k(scores, 5, id_order(ids)), top_k(scores[shuffled], 5, id_order(ids[shuffled]))
+        assert ids[here].tolist() == ids[shuffled][there].tolist()
+
+
+def test_ids_are_ordered_as_strings():
+    assert id_order(np.array(["10", "9", "1"], dtype=object)).tolist() == [1, 2, 0]
+
+
+def test_scores_that_differ_after_the_sixth_digit_tie():
+    order = id_order(np.array(["b", "a"]))
+    assert top_k(np.array([0.5 + 1e-8, 0.5]), 1, order).tolist() == [1]
+    assert top_k(np.array([0.5 + 1e-5, 0.5]), 1, order).tolist() == [0]
+
+
+def test_minus_infinity_never_appears():
+    assert top_k(np.array([-np.inf, 3.0, -np.inf]), 3, np.arange(3)).tolist() == [1]
+    assert top_k(np.full(3, -np.inf), 2, np.arange(3)).tolist() == []
+    assert top_k(np.array([]), 2, np.arange(0)).tolist() == []
+
+
+def test_whole_number_scores_are_ranked_too():
+    assert top_k(np.array([1, 3, 2]), np.int64(2), np.arange(3)).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.0, True, False, "3", None, np.float64(3), [1]])
+def test_k_must_be_a_whole_number_of_at_least_1(k):
+    with pytest.raises(DataError) as caught:
+        top_k(np.array([0.1, 0.2]), k, np.arange(2))
+    assert str(caught.value) == f"k came as {k!r}; pass a whole number of at least 1"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_a_score_that_has_no_place_in_an_order_is_refused_and_named(bad, k):
+    with pytest.raises(DataError, match=f"score {bad} at position 1 has no place in an order"):
+        top_k(np.array([0.1, bad, 0.3]), k, np.arange(3))
+
+
+def test_ranking_changes_nothing():
+    scores, order = np.array([0.2, 0.9, 0.9]), np.array([2, 1, 0])
+    scores.flags.writeable = order.flags.writeable = False
+    assert top_k(scores, 2, order).tolist() == [2, 1]
+    quota(scores[None], np.ones(1), 2, order)
+
+
+# Quota
+
+
+def quota_case(seed):
+    """(scores, weights, k, order) of 1 to 5 interests with many ties."""
+    rng = np.random.default_rng(seed)
+    interests, n = int(rng.integers(1, 6)), int(rng.integers(10, 40))
+    weights = rng.random(interests) + 0.05
+    scores = rng.integers(0, 5, (interests, n)) / 4.0
+    return scores, weights / weights.sum(), int(rng.integers(1, 11)), rng.permutation(n)
+
+
+def picks_by_hand(scores, weights, k, order):
+    """(items, the interest that picked each), by the words of the rule."""
+    chosen, pickers = [], []
+    for place in range(k):
+        behind = [weights[i] * (place + 1) - pickers.count(i) for i in range(len(weights))]
+        picker = int(np.argmax(behind))
+        free = [item for item in range(scores.shape[1]) if item not in chosen]
+        chosen.append(min(free, key=lambda item: (-scores[picker, item], order[item])))
+        pickers.append(picker)
+    return chosen, pickers
+
+
+@pytest.mark.parametrize("block", range(5))
+def test_quota_follows_its_rule_without_duplicates(block):
+    for seed in range(block * 20, block * 20 + 20):
+        scores, weights, k, order = quota_case(seed)
+        found = quota(scores, weights, k, order).tolist()
+        assert found == picks_by_hand(scores, weights, k, order)[0], seed
+        assert len(set(found)) == len(found) == k
+
+
+def test_every_interest_gets_its_share_within_one_place():
+    for seed in range(100):
+        scores, weights, k, order = quota_case(seed)
+        _, pickers = picks_by_hand(scores, weights, k, order)
+        assert (np.bincount(pickers, minlength=len(weights)) < weights * k + 1).all()
+
+
+def test_ten_places_of_three_equal_interests_are_4_3_3():
+    scores = np.zeros((3, 30))
+    for interest in range(3):  # each wants ten items of its own
+        scores[interest, interest * 10 : interest * 10 + 10] = 1
+    found = quota(scores, np.full(3, 1 / 3), 10, np.arange(30))
+    assert sorted(np.bincount(found // 10).tolist()) == [3, 3, 4]
+
+
+def test_quota_of_one_interest_is_top_k():
+    for seed in range(50):
+        scores, ids = random_case(seed)
+        order = id_order(ids)
+        assert quota(scores[None], np.ones(1), 7, order).tolist() == top_k(scores, 7, order).tolist()
+
+
+def test_an_interest_that_runs_out_leaves_its_places_to_the_others():
+    scores = np.array([[1.0, -np.inf, -np.inf, -np.inf], [0.4, 0.1, 0.3, 0.2]])
+    assert quota(scores, np.array([0.5, 0.5]), 3, np.arange(4)).tolist() == [0, 2, 3]
+
+
+def test_quota_returns_what_there_is():
+    nothing = np.full((2, 3), -np.inf)
+    assert quota(nothing, np.array([0.5, 0.5]), 2, np.arange(3)).tolist() == []
+    assert sorted(quota(np.ones((2, 3)), np.array([0.5, 0.5]), 9, np.arange(3)).tolist()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("k", [0, -1, "2"])
+def test_quota_checks_k(k):
+    with pytest.raises(DataError, match="pass a whole number of at least 1"):
+        quota(np.ones((1, 3)), np.ones(1), k, np.arange(3))
