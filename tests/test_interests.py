@@ -1,4 +1,4 @@
-"""A wish is cut at its joints and written in concepts, a history falls into clusters, and the arithmetic is the textbook's."""
+"""A wish is cut at its joints and written in concepts, a history falls into clusters, and the arithmetic is exact."""
 
 import numpy as np
 import pandas as pd
