@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from llmrec_lab.assets import check_hash, sha256_of, write_atomically
+from llmrec_lab.assets import sha256_of, write_atomically
 from llmrec_lab.baselines import EASE, ItemKNN, MarkovChain, Popularity
 from llmrec_lab.catalog import Catalog, Histories, Interactions, Slate
 from llmrec_lab.columns import ITEM, RANK, SCORE, TITLE, USER
@@ -22,6 +23,8 @@ from llmrec_lab.ranking import DIGITS, id_order, quota, top_k
 from llmrec_lab.scoring import HistoryText, Parts, interest_scores, learn_weights, standardize, wish_parts
 
 TEXT = "similar text"  # the part of a user's score that is taken apart by interest
+POPULARITY = "popularity"
+LEAST = 0.01  # what popularity weighs at least: all that is known for a user who met nothing of the catalog
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ class Recommender:
             "liked together": EASE(),
             "watched by the same people": ItemKNN(),
             "watched next": MarkovChain(),
-            "popularity": Popularity(),
+            POPULARITY: Popularity(),
             TEXT: HistoryText(self.vectors, self.catalog.titles),
         }
 
@@ -142,8 +145,9 @@ class Recommender:
         parts = []
         for model in self.new_models().values():
             scores = standardize(model.fit(split.train).scores(asked))
-            parts.append(np.where(seen, -10.0, scores)[np.arange(len(chosen))[:, None], candidates])
-        return learn_weights(np.stack(parts, axis=-1))  # (q, c, p)
+            parts.append(np.where(seen, -10.0, scores)[np.arange(len(chosen))[:, None], candidates].astype(np.float32))
+        weights = learn_weights(np.stack(parts, axis=-1))  # (q, c, p)
+        return np.maximum(weights, [LEAST if name == POPULARITY else 0 for name in self.new_models()])
 
     # ---- recommend ---------------------------------------------------------------------------------------------------
 
@@ -178,7 +182,7 @@ class Recommender:
             return self.slate(parts, top_k(scores, k, self.order))
         interests = self.interests(who)
         parts = wish_parts(interests, self.concepts, self.vectors, self.config.facet_weight)
-        parts = Parts((*parts.names, "popularity"), np.column_stack([parts.values, self.prior]))
+        parts = Parts((*parts.names, POPULARITY), np.column_stack([parts.values, self.prior]))
         each = interest_scores(interests, self.concepts, self.vectors, self.config.facet_weight) + self.prior
         return self.slate(parts, quota(each, interests.weights, min(k, len(self.catalog)), self.order))
 
@@ -305,6 +309,7 @@ class Recommender:
             "noun": self.catalog.noun,
             "sha256": {name: sha256_of(folder / name) for name in contents},
         }
+        about["digest"] = digest(about)
         write_atomically(folder / "recommender.json", json.dumps(about, indent=2, ensure_ascii=False).encode())
 
     @classmethod
@@ -328,12 +333,18 @@ class Recommender:
         folder = Path(folder)
         try:
             about = json.loads((folder / "recommender.json").read_text(encoding="utf-8"))
-            for name, expected in about["sha256"].items():
-                check_hash(folder / name, expected)
-        except (OSError, ValueError, KeyError) as problem:
+            if about["digest"] != digest(about):
+                raise ValueError
+            damaged = [name for name, expected in about["sha256"].items() if sha256_of(folder / name) != expected]
+        except OSError as problem:
+            missing = Path(problem.filename or folder).name
             raise AssetError(
-                f"{folder} holds no saved recommender ({type(problem).__name__}); save one there first"
+                f"{folder} holds no saved recommender: {missing}: {problem.strerror}; save one there first"
             ) from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            damaged = ["recommender.json"]
+        if damaged:
+            raise AssetError(f"{damaged[0]} in {folder} is not what was saved; save the recommender again")
         encoder = encoder or load_encoder(about["encoder"])
         if encoder.fingerprint != about["fingerprint"]:
             raise AssetError(
@@ -349,6 +360,12 @@ class Recommender:
         if "weights" in arrays:
             lab.weights, lab.models = arrays["weights"], lab.fitted_models()
         return lab
+
+
+def digest(about: dict) -> str:
+    """The hash of what recommender.json says, the hash itself left out."""
+    said = {name: value for name, value in about.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 BLOCK = 1024  # users scored at a time: their scores of 10,000 items fill 80 MB

@@ -100,9 +100,9 @@ class HistoryText:
             histories: of m users.
 
         Returns:
-            (m, n) float32; zeros for a user with an empty history.
+            (m, n) float64, so that a user's scores do not depend on who else is scored; zeros for an empty history.
         """
-        directions = np.zeros((len(histories), self.vectors.shape[1]), dtype=np.float32)  # (m, d)
+        directions = np.zeros((len(histories), self.vectors.shape[1]))  # (m, d)
         for row in range(len(histories)):
             _, centers, weights = decompose_history(histories.of(row), self.vectors, self.titles, self.config)
             directions[row] = weights @ centers  # a weighted sum of cosines is the cosine to the weighted sum
@@ -116,14 +116,14 @@ def standardize(scores: np.ndarray) -> np.ndarray:
         scores: (m, n).
 
     Returns:
-        (m, n) float32; zeros where all scores of a user are equal.
+        (m, n) float64; zeros where all scores of a user are equal.
 
     Example:
         >>> standardize(np.array([[1.0, 3.0], [2.0, 2.0]]))
         array([[-1.,  1.],
-               [ 0.,  0.]], dtype=float32)
+               [ 0.,  0.]])
     """
-    scores = np.asarray(scores, dtype=np.float32)
+    scores = np.asarray(scores, dtype=np.float64)
     spread = scores.std(axis=1, keepdims=True)
     return np.divide(scores - scores.mean(axis=1, keepdims=True), spread, out=np.zeros_like(scores), where=spread > 1e-9)
 
