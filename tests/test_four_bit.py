@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 from llmrec_lab.errors import AssetError
-from llmrec_lab.four_bit import MATRICES, NORMS, dequantize, directory, read_e5
+from llmrec_lab.four_bit import dequantize, directory, read_e5
 
+MATRICES = {
+    "q": "attention.self.query",
+    "k": "attention.self.key",
+    "v": "attention.self.value",
+    "ao": "attention.output.dense",
+    "fi": "intermediate.dense",
+    "fo": "output.dense",
+}
+NORMS = {"aln": "attention.output.LayerNorm", "oln": "output.LayerNorm"}
 HIDDEN, LAYERS, HEADS, WIDE, WORDS, POSITIONS, TYPES = 32, 2, 4, 64, 5, 6, 2
 
 

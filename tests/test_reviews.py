@@ -86,7 +86,7 @@ def test_chinese_reviews_are_chinese_and_english_ones_have_no_markup(loaded):
 
 def test_a_text_with_both_labels_is_left_out_and_a_repeated_one_is_kept_once(monkeypatch, tmp_path):
     (tmp_path / "pos.txt").write_text("很好\n很好\n还行\n\n地道 \n", encoding="utf-8")
-    (tmp_path / "neg.txt").write_text("还行\n很差\n打13900000000\n", encoding="utf-8")
+    (tmp_path / "neg.txt").write_text("还行\n很差\n打13900000000", encoding="utf-8")
     files = {name: tmp_path / name for name in ("pos.txt", "neg.txt")}
     monkeypatch.setattr(reviews, "asset_files", lambda name: files)
     assert load_reviews("zh").values.tolist() == [["很好", 1], ["地道", 1], ["很差", 0]]
