@@ -13,7 +13,7 @@ import pandas as pd
 
 from llmrec_lab import __version__
 from llmrec_lab.catalog import Catalog, Interactions
-from llmrec_lab.columns import ITEM, TITLE
+from llmrec_lab.columns import ITEM, TITLE, USER
 from llmrec_lab.errors import DataError, LabError
 from llmrec_lab.text import clean, language
 
@@ -32,15 +32,25 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # says so before it is asked, which avoids a warning
     try:
         options = parser().parse_args(arguments)
-        return options.run(options)
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
     except LabError as problem:
         print(f"llmrec: {clean(problem)}", file=sys.stderr)  # clean: one line, whatever the message quotes
     except KeyboardInterrupt:
         print("llmrec: interrupted; run it again to go on", file=sys.stderr)
     except BrokenPipeError:  # the reader, `head` for instance, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return 0
+    except OSError as problem:
+        print(f"llmrec: {problem.strerror or clean(problem)}; make room, or name another place", file=sys.stderr)
+        drop_output()
     return 2
+
+
+def drop_output() -> None:
+    """Send what is not printed yet nowhere: there is no reader, or no room."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Parser(argparse.ArgumentParser):
@@ -88,7 +98,7 @@ def run_assets(options) -> int:
     rows = pd.DataFrame(repair(quiet=not sys.stderr.isatty()))
     rows["MB"] = (rows["bytes"] / 1e6).round(1)
     rows["sha256"] = rows["sha256"].str[:12]
-    print(rows[["asset", "file", "MB", "sha256", "state", "source", "licence"]].to_string(index=False))
+    print(rows[["asset", "file", "MB", "sha256", "state", "source", "license"]].to_string(index=False))
     if options.encode:
         encode_films()
     return 0
@@ -136,10 +146,10 @@ def run_recommend(options) -> int:
 
 def read_data(options) -> tuple[Catalog, Interactions | None]:
     """The catalog and the interactions that the options name: the user's files, or the films."""
-    if options.items:
-        interactions = Interactions.from_frame(read_csv(options.interactions)) if options.interactions else None
+    if options.items is not None:
+        interactions = None if options.interactions is None else Interactions.from_frame(read_csv(options.interactions))
         return catalog_from_csv(read_csv(options.items)), interactions
-    if options.interactions:
+    if options.interactions is not None:
         raise DataError("--interactions came without --items; name the file of the items too")
     from llmrec_lab.datasets.films import load_films
 
@@ -150,8 +160,10 @@ def read_data(options) -> tuple[Catalog, Interactions | None]:
 def read_csv(path: str) -> pd.DataFrame:
     """A CSV file with its cells as they stand; ids such as 007 keep their zeros."""
     try:
-        return pd.read_csv(path, dtype={"user_id": str, ITEM: str}, encoding="utf-8")
-    except (OSError, ValueError) as problem:  # pandas' errors of parsing and of encoding are ValueErrors
+        with open(path, "rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+            return pd.read_csv(stream, dtype={USER: str, ITEM: str}, encoding="utf-8", index_col=False)
+    except (OSError, ValueError, pd.errors.ParserWarning) as problem:  # errors of parsing and encoding are ValueErrors
         reason = problem.strerror if isinstance(problem, OSError) else str(problem).splitlines()[0]
         raise DataError(f"cannot read {path}: {reason}; pass a CSV file in UTF-8 with a header line") from None
 
