@@ -392,7 +392,7 @@ from llmrec_lab.assets import ASSETS, inventory
 
 ratings = films.interactions.frame
 card = {"films": len(catalog), "people": ratings["user_id"].nunique(), "ratings": len(ratings)}
-card |= {"from": ASSETS["movielens"].what, "terms": ASSETS["movielens"].licence}
+card |= {"from": ASSETS["movielens"].what, "terms": ASSETS["movielens"].license}
 print(*(f"{name}: {value}" for name, value in card.items()), sep="\n")
 
 # %% [markdown]
@@ -432,7 +432,7 @@ claim("every asset is verified by its hash", bool((files["state"] == "verified")
 
 # %%
 for asset in ASSETS.values():
-    print(f"{asset.name}: {asset.what}\n    {asset.licence}")
+    print(f"{asset.name}: {asset.what}\n    {asset.license}")
 
 # %% [markdown]
 # Most of these permit nearly everything. One matters: **MovieLens is for research and not for commercial use**, and asks

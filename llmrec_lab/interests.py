@@ -96,8 +96,9 @@ class Concepts:
 class CodingConfig:
     """How a clause is written in concepts.
 
-    The values were chosen on 48 sentences of our own and 64 of another person, in English and Chinese. None is sharp: on the
-    64, precision at 10 stayed within 0.88 to 0.91 for penalties of 0.5 to 0.9, a rarity of 0 to 1, and `same` of 0.35 to 0.5.
+    The values were chosen on 48 sentences of our own and 64 of another person, in English and Chinese. None is sharp: on
+    the 64, precision at 10 stayed within 0.88 to 0.91 for penalties of 0.5 to 0.9, a rarity of 0 to 1, and `same` of
+    0.35 to 0.5.
 
     Args:
         penalty: of the best concept's match; nothing that matches less than this share takes part.

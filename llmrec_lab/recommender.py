@@ -173,14 +173,21 @@ class Recommender:
         Raises:
             DataError: the text is empty or too long, or k is no positive whole number.
         """
+        return self.recommend_user(who, k) if self.knows(who) else self.recommend_text(who, k)
+
+    def recommend_user(self, user_id: str, k: int = 10) -> Slate:
+        """The k best unseen items for a user that the recommender was fitted on; see `recommend`."""
         self.check_k(k)
-        if self.knows(who):
-            history = histories_of([who], self.histories)
-            parts = self.user_parts(history)
-            scores = parts.values.sum(axis=1)
-            scores[history.items] = -np.inf
-            return self.slate(parts, top_k(scores, k, self.order))
-        interests = self.interests(who)
+        history = histories_of([user_id], self.histories)
+        parts = self.user_parts(history)
+        scores = parts.values.sum(axis=1)
+        scores[history.items] = -np.inf
+        return self.slate(parts, top_k(scores, k, self.order))
+
+    def recommend_text(self, text: str, k: int = 10) -> Slate:
+        """The k best items for a sentence, even if it happens to be the id of a user; see `recommend`."""
+        self.check_k(k)
+        interests = self.interests(text)
         parts = wish_parts(interests, self.concepts, self.vectors, self.config.facet_weight)
         parts = Parts((*parts.names, POPULARITY), np.column_stack([parts.values, self.prior]))
         each = interest_scores(interests, self.concepts, self.vectors, self.config.facet_weight) + self.prior
@@ -273,7 +280,7 @@ class Recommender:
         """Raise DataError for a k that makes no sense; warn if the catalog is smaller."""
         top_k(np.zeros(1), k, np.zeros(1, dtype=int))
         if k > len(self.catalog):
-            warnings.warn(f"k={k}, but the catalog has {len(self.catalog)} items; all are returned", stacklevel=3)
+            warnings.warn(f"k={k}, but the catalog has {len(self.catalog)} items; all are returned", stacklevel=4)
 
     # ---- keep --------------------------------------------------------------------------------------------------------
 

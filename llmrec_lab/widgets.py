@@ -39,7 +39,7 @@ def search_html(lab, text: str, k: int = 5) -> str:
     if not clean(text):
         return status(html.escape(message("widget.empty")), "p")
     try:
-        slate = lab.recommend(text, k)
+        slate = lab.recommend_text(text, k)
     except LabError as problem:
         return status(html.escape(message("widget.problem", problem=problem)), "p")
     return status(slate_html(slate, clean(text)), None)
@@ -92,7 +92,7 @@ def search_table(lab, sentences: list[str], k: int = 5) -> pd.DataFrame:
         >>> search_table(lab, ["ghosts of the woods", "love in Paris"], k=1).loc[1].tolist()
         ['My Neighbor Totoro', 'Amélie']
     """
-    columns = {sentence: pd.Series(lab.recommend(sentence, k).titles) for sentence in sentences}
+    columns = {sentence: pd.Series(lab.recommend_text(sentence, k).titles) for sentence in sentences}
     table = pd.DataFrame(columns)
     table.index = pd.RangeIndex(1, len(table) + 1, name=RANK)
     return table

@@ -76,7 +76,7 @@ def test_the_pinned_packages_are_those_of_the_files_and_all_sizes_are_known():
 def test_every_asset_is_listed_under_its_name_with_terms_and_full_hashes():
     for name, asset in ASSETS.items():
         assert asset.name == name
-        assert asset.what and asset.licence
+        assert asset.what and asset.license
         assert all(len(bytes.fromhex(file.sha256)) == 32 for file in asset.files)
         assert len({file.name for file in asset.files}) == len(asset.files)  # `asset_files` returns them by name
 
@@ -338,7 +338,7 @@ def test_the_inventory_tells_terms_source_size_and_hash(index):
         "asset": "toy",
         "file": "words.txt",
         "what": "a toy",
-        "licence": "CC0",
+        "license": "CC0",
         "source": "toy==1",
         "bytes": 6,
         "sha256": hashlib.sha256(WORDS).hexdigest(),

@@ -20,7 +20,7 @@ class Lab:
     def __init__(self):
         self.asked = []
 
-    def recommend(self, text, k):
+    def recommend_text(self, text, k):
         self.asked.append(text)
         if "?" in text:
             raise DataError("the text <b>has</b> no words")

@@ -209,7 +209,7 @@ class Facts:
 def read_facts() -> Facts:
     """The facts table of Wikidata and our aliases."""
     path = asset_files("wikidata-films")["movies.db"]
-    query = 'SELECT imdbID, Title, Year, Genre, Director, "Cast", Language, Country FROM omdb ORDER BY imdbID'
+    query = 'SELECT imdbID, Title, Year, Genre, Director, "Cast", Language, Country FROM omdb ORDER BY imdbID, ID'
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
         facts = list(pd.read_sql(query, connection).drop_duplicates("imdbID").itertuples())
     rows = {}
