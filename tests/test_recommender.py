@@ -13,6 +13,7 @@ from llmrec_lab.baselines import Popularity
 from llmrec_lab.catalog import Catalog, Interactions
 from llmrec_lab.datasets.splits import leave_last_out
 from llmrec_lab.errors import AssetError, DataError
+from llmrec_lab.interests import unit_rows
 from llmrec_lab.metrics import hits_from_ranks, paired_interval, recall, target_rank
 from llmrec_lab.recommender import Recommender, RecommenderConfig, catalog_frame, histories_of
 
@@ -148,7 +149,20 @@ def test_a_k_beyond_the_catalog_warns_and_returns_all(lab):
         lab.recommend("horror", k=5)
 
 
+def test_what_all_items_share_is_taken_off_their_vectors(tiny, word_counts, plain):
+    raw = word_counts.encode(tiny[0].texts)
+    np.testing.assert_allclose(plain.vectors, unit_rows(raw - raw.mean(axis=0)), atol=1e-6)
+
+
 # Users
+
+
+def test_each_part_of_a_users_scores_is_zero_on_average(crowd):
+    history = histories_of(["u4"], crowd.histories)
+    parts = crowd.user_parts(history)
+    assert sum(name.startswith("text like") for name in parts.names) >= 1
+    np.testing.assert_allclose(parts.values.mean(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(parts.values.sum(axis=1), crowd.scores(history)[0], atol=1e-6)
 
 
 def test_the_parts_of_a_users_slate_sum_to_its_scores(crowd):
@@ -241,6 +255,7 @@ def test_a_user_of_unknown_items_alone_gets_popularity(crowd):
         assert crowd.recommend_users(["ghost"], k=10, histories=histories)["item_id"].tolist() == popular
 
 
+@pytest.mark.filterwarnings("ignore:.*items outside the catalog")
 def test_a_user_who_was_fitted_with_unknown_items_alone_is_known(crowd_data, word_counts):
     catalog, interactions = crowd_data
     log = pd.concat([interactions.frame, events(("ghost", "nowhere", 1))])
@@ -250,6 +265,7 @@ def test_a_user_who_was_fitted_with_unknown_items_alone_is_known(crowd_data, wor
     np.testing.assert_allclose(slate.parts.sum(axis=1), slate.scores, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:.*items outside the catalog")
 def test_events_with_items_outside_the_catalog_change_no_score(crowd, crowd_data, word_counts):
     catalog, interactions = crowd_data
     strange = events(*[(f"u{user}", "nowhere", 10**6) for user in range(60)])

@@ -141,8 +141,9 @@ def test_a_harmful_part_gets_exactly_zero(rng):
 def test_weights_stay_finite_where_the_best_item_always_wins():
     candidates = np.zeros((3, 4, 1))
     candidates[:, 0] = 1.0
-    found = learn_weights(candidates)
-    assert np.isfinite(found).all() and 1 < found[0] < 100
+    grid = np.arange(0, 20, 0.01)
+    best = grid[np.argmin(np.log(1 + 3 * np.exp(-grid)) + 1e-3 * grid**2)]  # without the second term the best is infinite
+    np.testing.assert_allclose(learn_weights(candidates), [best], atol=0.05)
 
 
 def test_learning_weights_changes_nothing_and_repeats(rng):
