@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -71,7 +70,8 @@ class Catalog:
             >>> Catalog.from_frame(pd.DataFrame({"item_id": ["a"], "title": ["Alien"]})).texts.tolist()
             ['Alien']
         """
-        text = [TITLE] if text is None else list(text)
+        text = [TITLE] if text is None else [text] if isinstance(text, str) else list(text)
+        facets = [facets] if isinstance(facets, str) else list(facets or ())
         require_columns(frame, [ITEM, TITLE, *text, *facets], "the catalog")
         if frame.empty:
             raise DataError("the catalog is empty; pass a table with at least one item")
@@ -79,7 +79,7 @@ class Catalog:
         repeated = sorted(item_ids[pd.Series(item_ids).duplicated()])
         if repeated:
             raise DataError(f"item_id {repeated[0]!r} occurs more than once; keep one row per item")
-        titles = [clean(value) for value in frame[TITLE]]
+        titles = [clean(title) or item_id for title, item_id in zip(frame[TITLE], item_ids)]
         texts = [" ".join(filter(None, (clean(value) for value in row))) for row in frame[text].itertuples(index=False)]
         for item_id, words in zip(item_ids, texts):
             if not words:
@@ -129,7 +129,8 @@ class Interactions:
             frame: columns `user_id`, `item_id` (any type), `timestamp` (seconds or a datetime), optional `rating`, `weight`.
 
         Returns:
-            Interactions, possibly with no rows. A user may meet the same item several times.
+            Interactions, possibly with no rows. A user may meet the same item several times. Every row counts as one
+            meeting: ratings and weights are kept for models that use them, which the Recommender does not do.
 
         Raises:
             DataError: a column or an id is missing, a timestamp is not in seconds, a rating or weight is not finite.
@@ -316,23 +317,32 @@ def to_ids(values: pd.Series, name: str) -> np.ndarray:
     missing = values.isna().to_numpy()
     if missing.any():
         raise DataError(f"{name} is missing in row {int(missing.argmax())}; every row needs one")
-    if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all() and (values.abs() < 2**53).all():
-        values = values.astype("int64")
-    try:
-        codes, different = pd.factorize(values)  # the same ids come again and again: look at each once
-    except TypeError:
-        raise DataError(f"{name} holds lists or the like; pass strings, numbers, or tuples") from None
-    ids = np.array([str(value) for value in different], dtype=object)
-    for value in ids:
+    ids = np.array([id_text(value) for value in values], dtype=object)
+    for value in dict.fromkeys(ids):  # the same ids come again and again: look at each once
         if not value.strip() or clean(value) != value:
             raise DataError(f"{name} {value!r:.60} is empty or has spaces at its ends or unprintable characters; rename it")
-    return frozen(ids[codes])
+    return frozen(ids)
+
+
+def id_text(value) -> str:
+    """One id as a string: the same for 7, 7.0 and "7", in whatever column they stand.
+
+    Example:
+        >>> id_text(7.0), id_text("007"), id_text((1, "a"))
+        ('7', '007', "(1, 'a')")
+    """
+    if isinstance(value, (list, set, dict, np.ndarray)):
+        raise DataError(f"an id came as {type(value).__name__}; pass strings, numbers, or tuples")
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return str(value)
 
 
 def to_seconds(values: pd.Series) -> np.ndarray:
     """Timestamps as integer seconds UTC, from numbers or datetimes."""
-    if values.dtype == object and len(values) and isinstance(values.iloc[0], datetime):
-        values = pd.to_datetime(values, errors="coerce", utc=True)
+    if not pd.api.types.is_numeric_dtype(values) and pd.to_numeric(values, errors="coerce").isna().all():
+        times = pd.to_datetime(values, errors="coerce", utc=True)  # text such as 2020-09-14 12:26:40, or Python's datetimes
+        values = values if times.isna().any() else times
     if pd.api.types.is_datetime64_any_dtype(values):
         values = (pd.to_datetime(values, utc=True) - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
     seconds = to_finite(values, TIMESTAMP)

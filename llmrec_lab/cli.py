@@ -140,7 +140,7 @@ def run_recommend(options) -> int:
         interests = None if lab.knows(text) else lab.interests(text)
         print(json.dumps(as_json(text, interests, slate, time.perf_counter() - start), ensure_ascii=False, indent=2))
     else:
-        print(slate)
+        print(slate if len(slate) else f"nothing is left to recommend: {text} has seen every item")
     return 0
 
 
@@ -162,7 +162,12 @@ def read_csv(path: str) -> pd.DataFrame:
     try:
         with open(path, "rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-            return pd.read_csv(stream, dtype={USER: str, ITEM: str}, encoding="utf-8", index_col=False)
+            header = stream.readline().decode("utf-8", "replace")
+            if "," not in header and (";" in header or "\t" in header):
+                raise ValueError("its columns are not separated by commas")
+            stream.seek(0)
+            types = {USER: str, ITEM: str, TITLE: str}
+            return pd.read_csv(stream, dtype=types, na_values=[""], keep_default_na=False, index_col=False)
     except (OSError, ValueError, pd.errors.ParserWarning) as problem:  # errors of parsing and encoding are ValueErrors
         reason = problem.strerror if isinstance(problem, OSError) else str(problem).splitlines()[0]
         raise DataError(f"cannot read {path}: {reason}; pass a CSV file in UTF-8 with a header line") from None

@@ -14,7 +14,7 @@ import numpy as np
 
 from llmrec_lab.catalog import Catalog
 from llmrec_lab.errors import DataError
-from llmrec_lab.text import clean, language, segment
+from llmrec_lab.text import HAN, chinese_cutter, clean, language, segment
 
 MAX_CHARACTERS = 2000  # longer than any wish typed by hand; a model of 256 tokens would not read more
 MAX_CLAUSES = 20  # what stands behind them is not read
@@ -28,18 +28,21 @@ NEUTRAL = {
     "zh": ("我想要一些东西", "给我推荐一些好的", "我喜欢这个", "给我看看有什么"),
 }
 ENGLISH_JOINT = re.compile(
-    r"[,;:.!?&+/]+(?:\s|$)|\b(?:and|or|but|also|plus|as well as|other times)\b|\s(?=(?:without|with no|except)\b)",
+    r"[,;:.!?&+/]+(?:\s|$)|\b(?:and|or|but|also|plus|as well as|other times)\b"
+    r"|\s(?=(?:without|with no|except|other than)\b)",
     re.IGNORECASE,
 )
-CHINESE_JOINT = re.compile(r"[，、；：。！？,;!?\s]+")
+CHINESE_JOINT = re.compile(rf"[，、；：。！？,;!?]+|(?<={HAN.pattern})\s+(?={HAN.pattern})")
 CHINESE_WORDS_THAT_JOIN = {"和", "与", "跟", "及", "以及", "还有", "或", "或者", "但", "但是", "不过", "而且"}
 CHINESE_FILLERS = {"也", "都"}
 DIGIT = re.compile(r"\d")
 NEGATION = re.compile(
-    r"\b(?:no|not(?! only| just| sure)|never|without|nothing|hate|dislike|don['’]t(?! mind| know)|except)\b"
-    r"|不要|不想|不喜欢|不看|讨厌|(?<![特告分区级个离])别(?![的人])|除了",  # 特别 means very, and 告别 farewell
+    r"\b(?:no(?! more| less| matter)|not(?! only| just| sure| bad| too| very)|without|nothing|hate|dislike|avoid|except"
+    r"|other than|(?:don|won|can|isn|doesn)['’]t(?! mind| know| wait))\b"
+    r"|不要|不想|不喜欢|不看|讨厌|(?<![特告分区级个离])别(?![的人墅])|除了",  # 特别: very, 告别: farewell, 别墅: villa
     re.IGNORECASE,
 )
+IDIOMS = ((re.compile(r"\b(?:any|every)thing but\b", re.I), "no"), (re.compile(r"\bnothing but\b", re.I), ""))
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ class CodingConfig:
         keep: concepts with less than this share of the largest coefficient are dropped.
         same: neighboring clauses whose vectors have at least this cosine are one interest.
         weak: a clause whose best match is less than this share of the best clause's belongs to its neighbor.
+        sure: a concept is avoided only if the words after "no" match it with at least this cosine.
         min_items: values that fewer items have are no concepts.
     """
 
@@ -114,6 +118,7 @@ class CodingConfig:
     keep: float = 0.3
     same: float = 0.5
     weak: float = 0.6
+    sure: float = 0.35
     min_items: int = 5
 
 
@@ -193,7 +198,8 @@ def decompose_text(text: str, encoder, concepts: Concepts, config: CodingConfig 
 
     The sentence is cut at its joints. Neighboring clauses that mean about the same are one interest; a clause that matches
     the concepts far worse than the best one does ("please") joins its neighbor. A clause that says no ("but no horror")
-    names concepts to avoid.
+    names a concept to avoid, if it matches one well and nothing else in the sentence wants that concept; otherwise it is
+    left out, since a wrong guess would hide what was asked for.
 
     Args:
         text: what a person wants.
@@ -207,11 +213,10 @@ def decompose_text(text: str, encoder, concepts: Concepts, config: CodingConfig 
     Raises:
         DataError: the text is empty, too long, or says only what is not wanted.
     """
-    wanted, unwanted = [], []
-    for clause in clauses(checked_wish(text))[:MAX_CLAUSES]:
-        (unwanted if NEGATION.search(clause) else wanted).append(clause)
-    if not wanted:
-        raise DataError(f"{clean(text)[:60]!r} says only what is not wanted; add what is")
+    said = clauses(checked_wish(text))[:MAX_CLAUSES]
+    wanted = [clause for clause in said if not NEGATION.search(clause)]
+    unwanted = [NEGATION.sub(" ", clause).strip() for clause in said if NEGATION.search(clause)]
+    unwanted = [clause for clause in unwanted if clause]  # a mere "no" names nothing
     neutral = encoder.encode_cached(list(NEUTRAL[language(text)])).mean(axis=0)  # (d)
     known = {}  # merging looks at the same clauses again and again
 
@@ -222,9 +227,17 @@ def decompose_text(text: str, encoder, concepts: Concepts, config: CodingConfig 
         vectors, codes, strengths = zip(*(known[clause] for clause in words))
         return np.array(vectors), np.array(codes), np.array(strengths)  # (k, d), (k, c), (k)
 
-    wanted = merge(wanted, read, config)[:MAX_INTERESTS]
+    avoid = np.zeros(len(concepts.names))
+    for clause in unwanted:
+        _, codes, strengths = read([clause])
+        if strengths[0] >= config.sure:
+            avoid[codes[0] > 0.5] = 1.0
+    brief = all(len(segment(clause)) <= 2 for clause in unwanted)  # "no tea", and not a title such as No Country for Old Men
+    if not wanted and (brief or avoid.any()):
+        raise DataError(f"{clean(text)[:60]!r} says only what is not wanted; add what is")
+    wanted = merge(wanted or [clean(text)], read, config)[:MAX_INTERESTS]
     vectors, codes, _ = read(wanted)
-    avoid = (read(unwanted)[1].max(axis=0) > 0.5).astype(float) if unwanted else np.zeros(len(concepts.names))
+    avoid[codes.any(axis=0)] = 0.0
     return Interests(tuple(wanted), vectors, np.full(len(wanted), 1 / len(wanted)), codes, avoid)
 
 
@@ -257,18 +270,20 @@ def clauses(text: str) -> list[str]:
         >>> clauses("I like westerns and a good musical"), clauses("我喜欢科幻电影和纪录片")
         (['I like westerns', 'a good musical'], ['我喜欢科幻电影', '纪录片'])
     """
+    for idiom, plain in IDIOMS:
+        text = idiom.sub(plain, text)
     if language(text) == "en":
         found = ENGLISH_JOINT.split(text)
     else:
         found = []
         for stretch in CHINESE_JOINT.split(text):
             found.append("")
-            for word in segment(stretch) if language(stretch) == "zh" else [stretch]:
+            for word in chinese_cutter()(stretch):
                 if word in CHINESE_WORDS_THAT_JOIN:
                     found.append("")
                 elif word not in CHINESE_FILLERS:
                     found[-1] += word
-    return [clause.strip() for clause in found if clause.strip()] or [text]
+    return [clause.strip() for clause in found if any(map(str.isalnum, clause))] or [text]
 
 
 def checked_wish(text) -> str:
@@ -277,7 +292,7 @@ def checked_wish(text) -> str:
         raise DataError(f"a wish came as {type(text).__name__}; pass a string")
     if len(text) > MAX_CHARACTERS:
         raise DataError(f"the text has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read; say it shorter")
-    text = clean(text)
+    text = clean(text.replace("\n", " ; "))  # a list, a line each, names a wish in each
     if not any(character.isalnum() for character in text):
         raise DataError("the text has no words; say what you like, such as 'westerns and a good musical'")
     return text

@@ -69,6 +69,8 @@ class Recommender:
     def __init__(self, catalog: Catalog, encoder, config=RecommenderConfig(), progress: bool = False, vectors=None):
         if not isinstance(catalog, Catalog):
             raise DataError(f"the catalog came as {type(catalog).__name__}; make one with Catalog.from_frame(table)")
+        if not hasattr(encoder, "encode_cached"):
+            raise DataError(f"the encoder came as {encoder!r:.60}; pass load_encoder('minilm')")
         self.catalog, self.encoder, self.config = catalog, encoder, config
         if vectors is None:
             raw = encoder.encode_cached(list(catalog.texts), progress)  # (n, d)
@@ -116,6 +118,9 @@ class Recommender:
             raise DataError(
                 f"none of the {len(interactions)} interactions is with an item of the catalog; check the item ids"
             )
+        strange = len(interactions) - len(self.histories.items)
+        if strange:
+            warnings.warn(f"{strange} of {len(interactions)} interactions are with items outside the catalog", stacklevel=3)
         counts = np.bincount(self.histories.items, minlength=len(self.catalog))
         self.prior = self.config.prior_weight * np.log1p(counts) / np.log1p(counts.max())
         return self
@@ -178,6 +183,8 @@ class Recommender:
     def recommend_user(self, user_id: str, k: int = 10) -> Slate:
         """The k best unseen items for a user that the recommender was fitted on; see `recommend`."""
         self.check_k(k)
+        if not self.knows(user_id):
+            raise DataError(f"unknown user {user_id!r:.60}; use recommend_users with histories=, or recommend_text")
         history = histories_of([user_id], self.histories)
         parts = self.user_parts(history)
         scores = parts.values.sum(axis=1)
@@ -287,8 +294,7 @@ class Recommender:
     def save(self, folder) -> None:
         """Write everything that was learned into a folder: Parquet, safetensors, and a JSON with the hash of each file.
 
-        The counting models are not stored: `load` makes them again from the interactions, which is faster than reading
-        their matrices.
+        The counting models are not stored: `load` makes them again from the interactions, in seconds for thousands of items.
 
         Args:
             folder: made if it is not there; files of an earlier save are replaced.
@@ -311,7 +317,7 @@ class Recommender:
             "encoder": self.encoder.name,
             "fingerprint": self.encoder.fingerprint,
             "config": asdict(self.config),
-            "facets": list(self.catalog.facets),
+            "facets": list(map(str, self.catalog.facets)),
             "glosses": glosses,
             "noun": self.catalog.noun,
             "sha256": {name: sha256_of(folder / name) for name in contents},
@@ -358,7 +364,9 @@ class Recommender:
                 f"it was saved with other weights of {about['encoder']!r}; pass the same encoder, or make it anew"
             )
         arrays = load_file(folder / "arrays.safetensors")
-        catalog = Catalog.from_frame(pd.read_parquet(folder / "catalog.parquet"), ["text"], about["facets"])
+        frame = pd.read_parquet(folder / "catalog.parquet")
+        catalog = Catalog.from_frame(frame, ["text"], [FACET + name for name in about["facets"]])
+        catalog.facets.columns = about["facets"]
         glosses = {(facet, value): gloss for facet, value, gloss in about["glosses"]}
         catalog = replace(catalog, glosses=glosses, noun=about["noun"])
         lab = cls(catalog, encoder, RecommenderConfig(**about["config"]), vectors=arrays["vectors"])
@@ -396,7 +404,10 @@ def histories_of(user_ids, histories: Histories) -> Histories:
     return Histories(user_ids, histories.items[at], histories.timestamps[at], starts, histories.n_items)
 
 
+FACET = "facet "  # before the names of facets in the saved table, where one may be called title
+
+
 def catalog_frame(catalog: Catalog) -> pd.DataFrame:
-    """A catalog as a table that `Catalog.from_frame(frame, ["text"], facets)` turns into the same catalog."""
+    """A catalog as the table from which `Recommender.load` makes it again."""
     frame = pd.DataFrame({ITEM: catalog.item_ids, TITLE: catalog.titles, "text": catalog.texts})
-    return pd.concat([frame, catalog.facets.map(list)], axis=1)
+    return pd.concat([frame, catalog.facets.map(list).rename(columns=lambda name: f"{FACET}{name}")], axis=1)

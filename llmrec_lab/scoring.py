@@ -5,6 +5,7 @@ A score is a plain sum of parts, so an explanation is the score itself, taken ap
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +61,7 @@ def wish_parts(interests: Interests, concepts: Concepts, vectors: np.ndarray, fa
     meaning = interests.weights * (vectors @ interests.vectors.T).astype(np.float64)  # (n, k)
     shares = facet_weight * (interests.weights @ interests.codes)  # (c)
     wanted, unwanted = np.flatnonzero(shares), np.flatnonzero(interests.avoid)
-    names = [f"meaning of “{label}”" for label in interests.labels]
+    names = [f"meaning of “{textwrap.shorten(label, 80, placeholder='…') or label[:80]}”" for label in interests.labels]
     names += [concepts.names[c] for c in wanted] + [f"not {concepts.names[c]}" for c in unwanted]
     has = concepts.members[wanted].toarray().T * shares[wanted]  # (n, wanted)
     lacks = concepts.members[unwanted].toarray().T * (-2 * facet_weight)  # (n, unwanted)
