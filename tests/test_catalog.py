@@ -383,3 +383,20 @@ def test_a_title_cannot_put_markup_into_a_notebook():
     shown = slate(("<script>alert(1)</script>",))._repr_html_()
     assert "<script>" not in shown
     assert "&lt;script&gt;" in shown
+
+
+def test_an_id_is_the_same_in_a_column_of_any_type():
+    mixed = pd.Series([1000, 1000.0, "1000", np.float64(1000)], dtype=object)
+    log = pd.DataFrame({"user_id": list("abcd"), "item_id": mixed, "timestamp": range(4)})
+    assert set(Interactions.from_frame(log).frame["item_id"]) == {"1000"}
+
+
+def test_dates_in_words_are_seconds():
+    log = pd.DataFrame({"user_id": ["u"], "item_id": ["a"], "timestamp": ["2020-09-14 12:26:40"]})
+    assert Interactions.from_frame(log).frame["timestamp"].tolist() == [1_600_086_400]
+
+
+def test_a_single_column_may_be_named_without_a_list():
+    frame = items(kind=["tea", "cup"])
+    catalog = Catalog.from_frame(frame, text="kind", facets="kind")
+    assert catalog.texts.tolist() == ["tea", "cup"] and list(catalog.facets) == ["kind"]

@@ -566,3 +566,31 @@ def test_a_real_users_slate_and_row_of_the_table_agree(evaluated):
         assert slate.item_ids.tolist() == table.loc[user, "item_id"].tolist()
         np.testing.assert_allclose(slate.scores, table.loc[user, "score"], atol=5e-6)
         np.testing.assert_allclose(slate.parts.sum(axis=1), slate.scores, atol=1e-6)
+
+
+def test_an_encoder_given_by_name_is_refused(tiny):
+    with pytest.raises(DataError, match="the encoder came as 'minilm'; pass load_encoder"):
+        Recommender(tiny[0], "minilm")
+
+
+def test_recommend_user_refuses_a_stranger(tiny, word_counts):
+    with pytest.raises(DataError, match="unknown user 'nobody'"):
+        Recommender(tiny[0], word_counts).fit(tiny[1]).recommend_user("nobody")
+
+
+def test_a_sentence_that_is_also_an_id_can_be_read_as_a_sentence(tiny, word_counts):
+    lab = Recommender(tiny[0], word_counts).fit(tiny[1])
+    assert any(name.startswith("meaning of") for name in lab.recommend_text("ada", k=1).part_names)
+
+
+def test_events_outside_the_catalog_are_counted_in_a_warning(tiny, word_counts):
+    log = pd.concat([tiny[1].frame, tiny[1].frame.assign(item_id="elsewhere")])
+    with pytest.warns(UserWarning, match="8 of 16 interactions are with items outside the catalog"):
+        Recommender(tiny[0], word_counts).fit_prior(Interactions.from_frame(log))
+
+
+def test_a_facet_may_be_called_title(tiny, word_counts, tmp_path):
+    frame = pd.DataFrame({"item_id": ["a", "b"], "title": ["Tea", "Cup"]})
+    lab = Recommender(Catalog.from_frame(frame, facets=["title"]), word_counts)
+    lab.save(tmp_path)
+    assert str(Recommender.load(tmp_path, word_counts).recommend("tea", 2)) == str(lab.recommend("tea", 2))
