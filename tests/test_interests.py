@@ -183,6 +183,19 @@ def test_a_wish_that_only_excludes_is_refused(text, concepts, word_counts):
         decompose_text(text, word_counts, concepts)
 
 
+@pytest.mark.parametrize("text", ["no horror", "not horror", "I don't like horror", "except it", "不要恐怖片", "别放恐怖片"])
+def test_these_words_say_no(text):
+    assert module.NEGATION.search(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["not only horror", "not just horror", "I don't mind horror", "特别恐怖", "告别", "别的电影", "不错", "north"],
+)
+def test_these_words_do_not(text):
+    assert not module.NEGATION.search(text)
+
+
 def test_what_a_clause_excludes_is_avoided_and_no_interest(concepts, word_counts):
     found = decompose_text("comedy, but no horror", word_counts, concepts)
     assert found.labels == ("comedy",)
