@@ -160,10 +160,12 @@ def test_what_all_items_share_is_taken_off_their_vectors(tiny, word_counts, plai
 def test_each_part_of_a_users_scores_is_zero_on_average(crowd):
     items = [item for item, kind in zip(crowd.catalog.item_ids, crowd.catalog.facets["kind"]) if kind[0] != "jungle"]
     history = Interactions.from_frame(events(*[("x", item, at) for at, item in enumerate(items)])).histories(crowd.catalog)
-    parts = crowd.user_parts(history)
+    lab = copy.copy(crowd)
+    lab.weights = np.arange(1.0, 6.0)  # none is 0, and no two are equal
+    parts = lab.user_parts(history)
     assert sum(name.startswith("text like") for name in parts.names) >= 2
     np.testing.assert_allclose(parts.values.mean(axis=0), 0, atol=1e-9)
-    np.testing.assert_allclose(parts.values.sum(axis=1), crowd.scores(history)[0], atol=1e-6)
+    np.testing.assert_allclose(parts.values.sum(axis=1), lab.scores(history)[0], atol=1e-6)
 
 
 def test_the_parts_of_a_users_slate_sum_to_its_scores(crowd):
@@ -262,6 +264,7 @@ def test_a_user_who_was_fitted_with_unknown_items_alone_is_known(crowd_data, wor
     log = pd.concat([interactions.frame, events(("ghost", "nowhere", 1))])
     lab = Recommender(catalog, word_counts).fit(Interactions.from_frame(log))
     slate, table = lab.recommend("ghost", k=10), lab.recommend_users(["ghost"], k=10)
+    assert lab.knows("ghost") and not any(name.startswith("meaning") for name in slate.part_names)
     assert slate.item_ids.tolist() == table["item_id"].tolist()
     np.testing.assert_allclose(slate.parts.sum(axis=1), slate.scores, atol=1e-6)
 
