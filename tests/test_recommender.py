@@ -579,7 +579,7 @@ def test_an_encoder_given_by_name_is_refused(tiny):
 
 def test_recommend_user_refuses_a_stranger(tiny, word_counts):
     with pytest.raises(DataError, match="unknown user 'nobody'"):
-        Recommender(tiny[0], word_counts).fit(tiny[1]).recommend_user("nobody")
+        Recommender(tiny[0], word_counts).fit(tiny[1]).recommend_user("nobody", k=1)
 
 
 def test_a_sentence_that_is_also_an_id_can_be_read_as_a_sentence(tiny, word_counts):
