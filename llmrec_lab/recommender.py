@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from llmrec_lab.assets import sha256_of, write_atomically
+from llmrec_lab.assets import sha256_of
 from llmrec_lab.baselines import EASE, ItemKNN, MarkovChain, Popularity
 from llmrec_lab.catalog import Catalog, Histories, Interactions, Slate
 from llmrec_lab.columns import ITEM, RANK, SCORE, TITLE, USER
@@ -310,8 +310,6 @@ class Recommender:
         }
         if self.interactions is not None:
             contents["interactions.parquet"] = self.interactions.frame.to_parquet(index=False)
-        for name, content in contents.items():
-            write_atomically(folder / name, content)
         glosses = [[*key, gloss] for key, gloss in self.catalog.glosses.items()]
         about = {
             "encoder": self.encoder.name,
@@ -320,10 +318,11 @@ class Recommender:
             "facets": list(map(str, self.catalog.facets)),
             "glosses": glosses,
             "noun": self.catalog.noun,
-            "sha256": {name: sha256_of(folder / name) for name in contents},
+            "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
         }
         about["digest"] = digest(about)
-        write_atomically(folder / "recommender.json", json.dumps(about, indent=2, ensure_ascii=False).encode())
+        contents["recommender.json"] = json.dumps(about, indent=2, ensure_ascii=False).encode()
+        replace_files(folder, contents)
 
     @classmethod
     def load(cls, folder, encoder=None) -> Recommender:
@@ -375,6 +374,19 @@ class Recommender:
         if "weights" in arrays:
             lab.weights, lab.models = arrays["weights"], lab.fitted_models()
         return lab
+
+
+def replace_files(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write all files beside the old ones, then put all in place: a disk that fills on the way loses no earlier save."""
+    try:
+        for name, content in contents.items():
+            (folder / f"{name}.new").write_bytes(content)
+    except OSError as problem:
+        for name in contents:
+            (folder / f"{name}.new").unlink(missing_ok=True)
+        raise AssetError(f"cannot save in {folder}: {problem.strerror}; what was saved before is untouched") from None
+    for name in contents:
+        (folder / f"{name}.new").replace(folder / name)
 
 
 def digest(about: dict) -> str:

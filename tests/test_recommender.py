@@ -4,6 +4,7 @@ import copy
 import json
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -598,3 +599,19 @@ def test_a_facet_may_be_called_title(tiny, word_counts, tmp_path):
     lab = Recommender(Catalog.from_frame(frame, facets=["title"]), word_counts)
     lab.save(tmp_path)
     assert str(Recommender.load(tmp_path, word_counts).recommend("tea", 2)) == str(lab.recommend("tea", 2))
+
+
+def test_a_disk_that_fills_while_saving_leaves_the_earlier_save(tiny, word_counts, tmp_path, monkeypatch):
+    Recommender(tiny[0], word_counts).save(tmp_path)
+    write = Path.write_bytes
+
+    def full(path, content):
+        if path.name.startswith("recommender"):
+            raise OSError(28, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(AssetError, match="No space left on device; what was saved before is untouched"):
+        Recommender(tiny[0], word_counts).fit(tiny[1]).save(tmp_path)
+    assert Recommender.load(tmp_path, word_counts).interactions is None
+    assert not list(tmp_path.glob("*.new"))
