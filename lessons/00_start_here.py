@@ -98,7 +98,8 @@ print(slate)
 # Eight lines, ten films. Such a list, best first, is called a **slate**. The number beside each film is its **score**:
 # the higher, the better the film fits the sentence, as far as the recommender can tell.
 #
-# Nobody has rated anything yet. The recommender works from texts alone, with what the language model learned elsewhere;
+# The recommender has not looked at any rating yet. It works from texts and facts alone, with what the language model
+# learned elsewhere;
 # that is called **zero-shot**. What is the text of the first film?
 
 # %%
@@ -138,8 +139,11 @@ print(slate.titles[0])
 print(f"{slate.scores[0]:.3f} = {slate.reasons(0)}")
 
 # %% [markdown]
-# *Meaning* compares the words of the sentence with the text of the film. A part such as *genre* is a fact about the film
-# that the sentence asks for. Are these reasons the whole story, or is something left out?
+# *Meaning* compares the vector of the sentence with the vector of the film's text; section 3 opens it. Beside its
+# text a film
+# has **facets**: genre, director, country, language, decade, cast. The library picks the facet values, or **concepts**, that
+# are nearest to the sentence, shares at most 0.5 among them, and adds a concept's share to every film that has it.
+# Are these reasons the whole story, or is something left out?
 
 # %%
 import numpy as np
@@ -187,7 +191,10 @@ print(parts_in_words(popular.titles, popular.parts, popular.part_names))
 # %%
 part = popular.parts[:, list(popular.part_names).index("popularity")]
 print("at most", lab.config.prior_weight, "|", len(set(slate.item_ids) & set(popular.item_ids)), "of 10 films stay")
-claim("popularity adds to every film, and never more than it may", 0 < part.min() and part.max() <= lab.config.prior_weight)
+claim(
+    "popularity adds to each of the ten films, and never more than it may",
+    0 < part.min() and part.max() <= lab.config.prior_weight,
+)
 claim("the parts still sum to the scores", np.abs(popular.parts.sum(axis=1) - popular.scores).max() <= 1e-6)
 
 # %% [markdown]
@@ -292,7 +299,8 @@ print(*world.titles[new_order[:3]], sep="\n")
 claim("one like changes what comes next", new_order[0] != order[1])
 
 # %% [markdown]
-# That is the whole loop. The library follows the same eight verbs with more care: it finds the joints of a sentence,
+# That is the whole loop. The library does the first six with more care, and lesson 07 the last two. It finds the
+# joints of a sentence,
 # writes each wish in concepts such as *genre Western*, gives every interest its share of places, and orders equal scores
 # by item id, so that the same input always gives the same slate.
 #
@@ -586,7 +594,9 @@ check("00.3", share)
 
 # %% [markdown]
 # **00.4** A slate must not depend on the order in which films came. Write `top_k`: the ids of the `k` best scores, best
-# first, and equal scores in order of item id. Ids are strings.
+# first, and equal scores in order of item id. `item_ids` and `scores` are numpy arrays of the same length, and the
+# answer is a
+# list. Ids are strings and compared as such: "10" comes before "9".
 
 
 # %% tags=["solution"]
@@ -601,7 +611,7 @@ check("00.4", top_k)
 # hint("00.4")
 
 # %% [markdown]
-# **00.5** Three of these references can be found. Which one can not? Search for the titles; do not judge by how they
+# **00.5** Three of these references can be found. Which one cannot? Search for the titles; do not judge by how they
 # sound.
 #
 # - **A** Goldberg, Nichols, Oki and Terry. Using Collaborative Filtering to Weave an Information Tapestry. 1992.

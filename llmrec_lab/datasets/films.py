@@ -45,6 +45,7 @@ PICKLE_NAMES = {
 GENRE_NAMES = {"Children": "Family", "Music": "Musical"}  # the two vocabularies, made one
 NO_GENRE = {"IMAX", "(no genres listed)", ""}
 ARTICLE = re.compile(r"^(.+), (The|A|An|La|Le|Les|L'|El|Il|Los|Las|Das|Der|Die)$")
+BETWEEN_NAMES = re.compile(r",(?!\s*(?:Jr|Sr|II|III|IV)\b)")  # "Ed Begley, Jr." is one person
 PARENTHESIS = re.compile(r"\s*\((?:a\.?k\.?a\.?\s*)?([^()]*)\)")
 
 
@@ -256,7 +257,7 @@ def normalize_title(title: str) -> str:
 
 def listed(cell) -> tuple[str, ...]:
     """A comma-separated cell as a tuple; empty for a missing one."""
-    return tuple(value.strip() for value in cell.split(",") if value.strip()) if isinstance(cell, str) else ()
+    return tuple(value.strip() for value in BETWEEN_NAMES.split(cell) if value.strip()) if isinstance(cell, str) else ()
 
 
 def read_pickle(path: Path) -> pd.DataFrame:
