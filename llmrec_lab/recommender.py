@@ -24,6 +24,7 @@ from llmrec_lab.scoring import HistoryText, Parts, interest_scores, learn_weight
 
 TEXT = "similar text"  # the part of a user's score that is taken apart by interest
 POPULARITY = "popularity"
+SEEN = -10.0  # far below any standardized score: a seen item is no rival of the one that was met next
 LEAST = 0.01  # what popularity weighs at least: all that is known for a user who met nothing of the catalog
 
 
@@ -150,7 +151,7 @@ class Recommender:
         parts = []
         for model in self.new_models().values():
             scores = standardize(model.fit(split.train).scores(asked))
-            parts.append(np.where(seen, -10.0, scores)[np.arange(len(chosen))[:, None], candidates].astype(np.float32))
+            parts.append(np.where(seen, SEEN, scores)[np.arange(len(chosen))[:, None], candidates].astype(np.float32))
         weights = learn_weights(np.stack(parts, axis=-1))  # (q, c, p)
         return np.maximum(weights, [LEAST if name == POPULARITY else 0 for name in self.new_models()])
 
@@ -197,6 +198,7 @@ class Recommender:
         interests = self.interests(text)
         parts = wish_parts(interests, self.concepts, self.vectors, self.config.facet_weight)
         parts = Parts((*parts.names, POPULARITY), np.column_stack([parts.values, self.prior]))
+        # Every interest picks its share of the places by its own score; the slate is then ordered by the total.
         each = interest_scores(interests, self.concepts, self.vectors, self.config.facet_weight) + self.prior
         return self.slate(parts, quota(each, interests.weights, min(k, len(self.catalog)), self.order))
 
@@ -269,6 +271,7 @@ class Recommender:
                 columns.append(weight * standardize(model.scores(history))[0])
                 continue
             labels, centers, shares = decompose_history(history.of(0), self.vectors, self.catalog.titles, model.config)
+            # as standardize(HistoryText.scores) does, but with the interests kept apart
             each = shares * (self.vectors @ centers.T).astype(np.float64)  # (n, k)
             spread = max(each.sum(axis=1).std(), 1e-9)
             names += [f"text like {label}" for label in labels]
@@ -285,7 +288,7 @@ class Recommender:
 
     def check_k(self, k: int) -> None:
         """Raise DataError for a k that makes no sense; warn if the catalog is smaller."""
-        top_k(np.zeros(1), k, np.zeros(1, dtype=int))
+        top_k(np.zeros(1), k, np.zeros(1, dtype=int))  # raises for a bad k
         if k > len(self.catalog):
             warnings.warn(f"k={k}, but the catalog has {len(self.catalog)} items; all are returned", stacklevel=4)
 
