@@ -37,18 +37,49 @@ def top_k(scores: np.ndarray, k: int, order: np.ndarray) -> np.ndarray:
         >>> top_k(np.array([0.2, 0.9, 0.9, -np.inf]), 3, id_order(np.array(["d", "c", "b", "a"])))
         array([2, 1, 0])
     """
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise DataError(f"k came as {k!r}; pass a whole number of at least 1")
+    _, _, items = listed(scores[None], k, order)
+    return items
+
+
+def top_k_rows(scores: np.ndarray, k: int, order: np.ndarray) -> np.ndarray:
+    """`top_k` of every row at once.
+
+    Args:
+        scores: (m, n) one row per user; -inf marks items that must not appear.
+        k: how many.
+        order: (n) from `id_order`.
+
+    Returns:
+        (m, k) positions, best first, -1 where none is left.
+
+    Raises:
+        DataError: as `top_k`.
+
+    Example:
+        >>> top_k_rows(np.array([[0.2, 0.9, 0.9], [-np.inf, 0.1, -np.inf]]), 2, np.array([0, 2, 1]))
+        array([[ 2,  1],
+               [ 1, -1]])
+    """
+    rows, places, items = listed(scores, k, order)
+    ranked = np.full((len(scores), k), -1)
+    ranked[rows, places] = items
+    return ranked
+
+
+def listed(scores: np.ndarray, k: int, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The row, the place from 0, and the position of every item that is among the k best of its row, list after list."""
+    require_k(k)
     usable = scores < np.inf
     if not usable.all():
-        raise DataError(f"score {scores[~usable][0]} at position {usable.argmin()} has no place in an order; mend its model")
-    rounded = np.round(scores, DIGITS)
-    candidates = np.arange(len(rounded))
-    if k < len(rounded):
-        worst = -np.partition(-rounded, k - 1)[k - 1]
-        candidates = np.flatnonzero(rounded >= worst)  # all that tie with the last place stay in
-    best = candidates[np.lexsort((order[candidates], -rounded[candidates]))][:k]
-    return best[np.isfinite(rounded[best])]
+        row, position = np.argwhere(~usable)[0]
+        raise DataError(f"score {scores[row, position]} at position {position} has no place in an order; mend its model")
+    rounded, n_items = np.round(scores, DIGITS), scores.shape[1]
+    worst = np.partition(rounded, n_items - k, axis=1)[:, [n_items - k]] if k < n_items else -np.inf  # (m, 1)
+    rows, items = np.nonzero((rounded >= worst) & (rounded > -np.inf))  # all that tie with the last place stay in
+    best = np.lexsort((order[items], -rounded[rows, items], rows))
+    rows, items = rows[best], items[best]
+    places = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    return rows[places < k], places[places < k], items[places < k]
 
 
 def quota(scores: np.ndarray, weights: np.ndarray, k: int, order: np.ndarray) -> np.ndarray:
@@ -82,3 +113,9 @@ def quota(scores: np.ndarray, weights: np.ndarray, k: int, order: np.ndarray) ->
         chosen.append(item)
         given[behind] += 1
     return np.array(chosen, dtype=int)
+
+
+def require_k(k: int) -> None:
+    """Raise DataError unless k is a whole number of at least 1."""
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise DataError(f"k came as {k!r}; pass a whole number of at least 1")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from llmrec_lab.errors import DataError
-from llmrec_lab.ranking import DIGITS, id_order, quota, top_k
+from llmrec_lab.ranking import DIGITS, id_order, quota, top_k, top_k_rows
 
 
 def brute_force(scores, k, ids):
@@ -82,6 +82,41 @@ def test_ranking_changes_nothing():
     scores.flags.writeable = order.flags.writeable = False
     assert top_k(scores, 2, order).tolist() == [2, 1]
     quota(scores[None], np.ones(1), 2, order)
+
+
+# Many rows
+
+
+@pytest.mark.parametrize("k", [1, 2, 7, 40, 60])
+def test_top_k_rows_is_top_k_row_by_row(k):
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        scores = rng.integers(-3, 4, (int(rng.integers(1, 9)), 40)) / 2.0
+        scores[rng.random(scores.shape) < rng.random()] = -np.inf
+        order = rng.permutation(40)
+        expected = np.full((len(scores), k), -1)
+        for row, best in zip(expected, (top_k(row, k, order) for row in scores)):
+            row[: len(best)] = best
+        np.testing.assert_array_equal(top_k_rows(scores, k, order), expected, err_msg=str(seed))
+
+
+def test_a_row_does_not_depend_on_the_rows_beside_it(rng):
+    scores, order = rng.integers(0, 4, (20, 30)) / 4.0, rng.permutation(30)
+    np.testing.assert_array_equal(top_k_rows(scores, 5, order)[7:9], top_k_rows(scores[7:9], 5, order))
+
+
+def test_no_rows_and_no_items_give_empty_lists():
+    assert top_k_rows(np.zeros((0, 4)), 3, np.arange(4)).shape == (0, 3)
+    assert top_k_rows(np.zeros((2, 0)), 3, np.arange(0)).tolist() == [[-1] * 3] * 2
+
+
+def test_a_bad_score_in_any_row_is_refused_and_named():
+    with pytest.raises(DataError, match="score nan at position 1 has no place"):
+        top_k_rows(np.array([[0.1, 0.2], [0.3, np.nan]]), 1, np.arange(2))
+
+
+def test_a_k_far_beyond_the_catalog_takes_no_memory():
+    assert top_k(np.array([0.1, 0.2]), 10**15, np.arange(2)).tolist() == [1, 0]
 
 
 # Quota
