@@ -378,3 +378,18 @@ def frozen(values) -> np.ndarray:
     array[:] = values
     array.flags.writeable = False
     return array
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Items and who met which of them when.
+
+    Example:
+        >>> from llmrec_lab.datasets.tiny import tiny_world
+        >>> dataset = Dataset(*tiny_world())
+        >>> len(dataset.catalog), len(dataset.interactions)
+        (5, 8)
+    """
+
+    catalog: Catalog
+    interactions: Interactions

@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 
 from llmrec_lab.assets import ASSETS, asset_files, home, packaged, sha256_of, write_cache
-from llmrec_lab.catalog import Catalog, Interactions
+from llmrec_lab.catalog import Catalog, Dataset, Interactions
 from llmrec_lab.columns import ITEM, RATING, TIMESTAMP, TITLE, USER
 
 FACETS = ["genre", "director", "country", "language", "decade", "cast"]
@@ -49,15 +49,7 @@ BETWEEN_NAMES = re.compile(r",(?!\s*(?:Jr|Sr|II|III|IV)\b)")  # "Ed Begley, Jr."
 PARENTHESIS = re.compile(r"\s*\((?:a\.?k\.?a\.?\s*)?([^()]*)\)")
 
 
-@dataclass(frozen=True)
-class Films:
-    """A catalog of films and what people rated."""
-
-    catalog: Catalog
-    interactions: Interactions
-
-
-def load_films(min_ratings: int = 5) -> Films:
+def load_films(min_ratings: int = 5) -> Dataset:
     """MovieLens ml-latest-small with the directors, casts, countries and languages of Wikidata, offline.
 
     The join takes a few seconds, so it is kept in the cache folder as Parquet.
@@ -66,7 +58,7 @@ def load_films(min_ratings: int = 5) -> Films:
         min_ratings: films with fewer ratings are left out; 5 leaves 3,496 films, few enough to encode in half a minute.
 
     Returns:
-        Films. A film that Wikidata does not have keeps its MovieLens genres and has empty cells for the rest.
+        A Dataset. A film that Wikidata does not have keeps its MovieLens genres and has empty cells for the rest.
 
     Raises:
         AssetError: a file is missing or damaged and cannot be fetched.
@@ -83,7 +75,7 @@ def load_films(min_ratings: int = 5) -> Films:
     counts = ratings.groupby(ITEM)[RATING].transform("size")
     ratings = ratings[counts >= min_ratings]
     films = cached_frame("films", join_films)
-    return Films(to_catalog(films[films[ITEM].isin(ratings[ITEM].unique())]), Interactions.from_frame(ratings))
+    return Dataset(to_catalog(films[films[ITEM].isin(ratings[ITEM].unique())]), Interactions.from_frame(ratings))
 
 
 def load_open_catalog() -> Catalog:
