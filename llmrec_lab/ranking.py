@@ -7,6 +7,8 @@ import numpy as np
 from llmrec_lab.errors import DataError
 
 DIGITS = 6  # scores are compared after rounding: matrix products differ in later digits with the number of rows
+SLACK = 10.0**-DIGITS  # scores that are further apart never tie
+QUERIES, CELLS, PAIRS = 256, 2**21, 512  # worked on at a time: single-precision scores of so many cells fill 8 MB
 
 
 def id_order(item_ids: np.ndarray) -> np.ndarray:
@@ -66,6 +68,75 @@ def top_k_rows(scores: np.ndarray, k: int, order: np.ndarray) -> np.ndarray:
     return ranked
 
 
+def nearest(queries: np.ndarray, items: np.ndarray, k: int, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The k items with the largest cosine to each query, exactly, without ever holding the cosines of all items.
+
+    Items are scanned block by block in the precision of the vectors; only what may be among the k best by more than the
+    error of such a product is compared in double precision.
+
+    Args:
+        queries: (q, d) rows of length 1.
+        items: (n, d) rows of length 1, of the same type; a row of zeros has cosine 0.
+        k: how many.
+        order: (n) from `id_order`.
+
+    Returns:
+        (q, k) positions, best first, equal cosines in order of item id, and (q, k) cosines, rounded to `DIGITS`; -1 and
+        -inf where none is left.
+
+    Raises:
+        DataError: k is no positive whole number, the shapes do not fit, or a cosine is NaN or larger than 1.
+
+    Example:
+        >>> queries, items = np.array([[0.6, 0.8]]), np.array([[1.0, 0.0], [0.0, 1.0], [0.8, 0.6]])
+        >>> nearest(queries, items, 2, np.arange(3))
+        (array([[2, 1]]), array([[0.96, 0.8 ]]))
+    """
+    require_k(k)
+    if queries.ndim != 2 or items.shape != (len(order), queries.shape[1]) or items.dtype.kind != "f":
+        shapes = f"queries {queries.shape}, {items.dtype} items {items.shape}, order ({len(order)})"
+        raise DataError(f"{shapes} do not fit; pass (q, d), float (n, d), (n)")
+    ranked, cosines = np.full((len(queries), k), -1), np.full((len(queries), k), -np.inf)
+    for start in range(0, len(queries), QUERIES):
+        block = slice(start, start + QUERIES)
+        scan(queries[block], items, order, ranked[block], cosines[block])
+    return ranked, cosines
+
+
+def scan(queries, items, order, ranked, cosines) -> None:
+    """Fill `ranked` and `cosines` as `nearest` returns them, in place, for queries that fit one block."""
+    k, width = ranked.shape[1], CELLS // len(queries)
+    error = items.shape[1] * np.finfo(items.dtype).eps + 2 * SLACK  # no two sums of d products differ by more
+    for start in range(0, len(items), width):
+        block = items[start : start + width]
+        scores = products(queries, block)  # (q, b)
+        rows, found = at_least(scores, np.maximum(floors(scores, k), cosines[:, [-1]]) - error)
+        values = exact_cosines(queries, rows, block, found)
+        kept, places = np.nonzero(ranked >= 0)
+        rows, found = np.append(rows, kept), np.append(found + start, ranked[kept, places])
+        values = np.append(values, cosines[kept, places])
+        best, places = first_k(rows, values, order[found], k)
+        ranked[rows[best], places], cosines[rows[best], places] = found[best], values[best]
+
+
+def products(queries: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """(q, n) cosines in the precision of the vectors; raises DataError if the rows cannot be of length 1."""
+    # For fewer than 8 queries a matrix product takes longer than one dot product after another: for one, twice as long.
+    cosines = np.vecdot(queries[:, None], items) if len(queries) < 8 else queries @ items.T
+    if not cosines.max(initial=-1) < 1.001:
+        raise DataError(f"a cosine came as {cosines.max()}; pass rows of length 1, as unit_rows makes them")
+    return cosines
+
+
+def exact_cosines(queries, rows, items, found) -> np.ndarray:
+    """The cosine of each pair of a query's row and an item found, in double precision, then rounded to `DIGITS`."""
+    values = [
+        np.vecdot(queries[rows[at : at + PAIRS]], items[found[at : at + PAIRS]], dtype=np.float64)
+        for at in range(0, len(rows), PAIRS)
+    ]
+    return np.round(np.concatenate([np.empty(0), *values]), DIGITS)
+
+
 def listed(scores: np.ndarray, k: int, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The row, the place from 0, and the position of every item that is among the k best of its row, list after list."""
     require_k(k)
@@ -73,13 +144,37 @@ def listed(scores: np.ndarray, k: int, order: np.ndarray) -> tuple[np.ndarray, n
     if not usable.all():
         row, position = np.argwhere(~usable)[0]
         raise DataError(f"score {scores[row, position]} at position {position} has no place in an order; mend its model")
-    rounded, n_items = np.round(scores, DIGITS), scores.shape[1]
-    worst = np.partition(rounded, n_items - k, axis=1)[:, [n_items - k]] if k < n_items else -np.inf  # (m, 1)
-    rows, items = np.nonzero((rounded >= worst) & (rounded > -np.inf))  # all that tie with the last place stay in
-    best = np.lexsort((order[items], -rounded[rows, items], rows))
-    rows, items = rows[best], items[best]
-    places = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    return rows[places < k], places[places < k], items[places < k]
+    rows, items = at_least(scores, floors(scores, k) - 2 * SLACK)
+    best, places = first_k(rows, np.round(scores[rows, items], DIGITS), order[items], k)
+    return rows[best], places, items[best]
+
+
+def floors(scores: np.ndarray, k: int) -> np.ndarray:
+    """(m, 1) a number that at least k scores of each row reach: the k-th largest of the maxima of groups of items.
+
+    Found much faster than the k-th largest score itself, and few others reach it.
+    """
+    n_rows, n_items = scores.shape
+    if k > n_items:
+        return np.full((n_rows, 1), -np.inf)
+    groups = min(max(64, 4 * k), n_items)
+    each = n_items // groups  # a rest of fewer than `groups` items is in no group
+    maxima = scores[:, : each * groups].reshape(n_rows, each, groups).max(axis=1)
+    return np.partition(maxima, groups - k, axis=1)[:, [groups - k]]
+
+
+def at_least(scores: np.ndarray, lowest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows and positions of all finite scores that reach the (m, 1) lowest ones wanted."""
+    lowest = lowest.astype(np.result_type(scores, np.float32))  # as wide as the scores: wider compares at half the speed
+    lowest = np.nan_to_num(lowest)  # -inf becomes the smallest number, which a score of -inf does not reach
+    return np.divmod(np.flatnonzero(scores >= lowest), max(scores.shape[1], 1))
+
+
+def first_k(rows: np.ndarray, values: np.ndarray, ids: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which entries are the k best of their row, row after row, by value, then by id; and the place of each from 0."""
+    best = np.lexsort((ids, -values, rows))
+    places = np.arange(len(rows)) - np.searchsorted(rows[best], rows[best])
+    return best[places < k], places[places < k]
 
 
 def quota(scores: np.ndarray, weights: np.ndarray, k: int, order: np.ndarray) -> np.ndarray:
