@@ -2,7 +2,7 @@
 
 Knows nothing about what is right or wrong; `llmrec_lab.exercises` decides that.
 The keys of one exercise: `00.1.expected`, `.why`, `.hint1` to `.hint3`, and `.wrong.<name>` for each misconception.
-The keys of one quiz question: `00.q1.question`, and for each option `00.q1.a` and `00.q1.a.why`.
+The keys of a quiz question: `00.q1.question`, and of each option `00.q1.a` and `00.q1.a.why`; in a recap, `01.r1.question`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ MESSAGES = {
         ),
         # quiz
         "quiz.title": "Quiz {lesson}. Choose an option to see whether it is right, and why.",
+        "recap.title": "Recap before lesson {lesson}. Choose an option to see whether it is right, and why.",
         "quiz.answers": "Answers",
         "quiz.right": "Right.",
         "quiz.wrong": "Not this one.",

@@ -27,12 +27,14 @@ from llmrec_lab.exercises import (
     quiz,
     quiz_html,
     quiz_text,
+    recap,
 )
 from llmrec_lab.messages import message
 
 ROOT = Path(__file__).resolve().parent.parent
 EXERCISES = [exercise for lesson in lessons().values() for exercise in lesson.EXERCISES]
-QUESTIONS = [question for lesson in lessons().values() for question in lesson.QUIZ]
+PARTS = [(name, part) for name, lesson in lessons().items() for part in ("QUIZ", "RECAP") if hasattr(lesson, part)]
+QUESTIONS = [(question, part) for name, part in PARTS for question in getattr(lessons()[name], part)]
 
 
 def endless(*_):
@@ -163,7 +165,9 @@ def test_ids_are_unique_and_belong_to_their_lesson():
     for name, lesson in lessons().items():
         ids = [exercise.id for exercise in lesson.EXERCISES]
         assert ids == [f"{name}.{n}" for n in range(1, len(ids) + 1)] and len(ids) >= 5
-        assert [q.id for q in lesson.QUIZ] == [f"{name}.q{n}" for n in range(1, len(lesson.QUIZ) + 1)]
+    for name, part in PARTS:
+        questions = getattr(lessons()[name], part)
+        assert [q.id for q in questions] == [f"{name}.{part[0].lower()}{n}" for n in range(1, len(questions) + 1)]
 
 
 def test_first_misconception_in_order_is_named_and_a_predicate_recognizes_more():
@@ -283,13 +287,13 @@ def test_claim_without_a_sentence_raises(sentence):
         claim(sentence, True)
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.id)
-def test_every_option_has_a_reason_of_its_own_and_one_is_right(question):
+@pytest.mark.parametrize("question, part", QUESTIONS)
+def test_every_option_has_a_reason_of_its_own_and_one_is_right(question, part):
     assert question.right in question.options and len(question.options) >= 3
     reasons = [message(f"{question.id}.{option}.why") for option in question.options]
     assert len(set(reasons)) == len(reasons) and all(len(reason) > 20 for reason in reasons)
-    text = quiz_text(question.id[:2])
-    number_ = question.id.split("q")[1]
+    text = quiz_text(question.id[:2], part)
+    number_ = question.id[4:]
     assert re.findall(rf"^{number_}([a-z])\) Right\.", text, flags=re.M) == [question.right]
 
 
@@ -315,12 +319,12 @@ class Tags(HTMLParser):
             self.details[-1] += data
 
 
-@pytest.mark.parametrize("lesson", lessons())
-def test_quiz_opens_without_javascript_ids_or_color(lesson):
+@pytest.mark.parametrize("lesson, part", PARTS)
+def test_quiz_opens_without_javascript_ids_or_color(lesson, part):
     tags = Tags()
-    tags.feed(quiz_html(lesson))
-    options = [f"{q.id}.{option}" for q in lessons()[lesson].QUIZ for option in q.options]
-    rights = [option == q.right for q in lessons()[lesson].QUIZ for option in q.options]
+    tags.feed(quiz_html(lesson, part))
+    options = [f"{q.id}.{option}" for q in getattr(lessons()[lesson], part) for option in q.options]
+    rights = [option == q.right for q in getattr(lessons()[lesson], part) for option in q.options]
     assert set(tags.opened) == {"p", "strong", "details", "summary"} and not tags.attributes and not tags.stack
     assert tags.opened.count("summary") == len(tags.details) == len(options)
     for text, key, right in zip(tags.details, options, rights):
@@ -341,6 +345,11 @@ def test_quiz_displays_html_and_plain_text_the_same_each_time(monkeypatch):
 def test_quiz_of_an_unknown_lesson_raises_with_the_known_ones(lesson):
     with pytest.raises(DataError, match="there are 00"):
         quiz(lesson)
+
+
+def test_a_lesson_without_a_recap_raises_with_those_that_have_one():
+    with pytest.raises(DataError, match="no recap for the text '00'; there are"):
+        recap("00")
 
 
 def test_grading_imports_neither_torch_nor_plots_nor_ipython():

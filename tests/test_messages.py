@@ -13,7 +13,7 @@ from llmrec_lab.messages import MESSAGES, message
 
 PACKAGE = Path(__file__).resolve().parent.parent / "llmrec_lab"
 CALLS = {"message", "escaped", "refuse", "Unreadable"}  # functions that take a key
-WITH_KEY_IN = {"mark"}  # functions that return one
+WITH_KEY_IN = {"mark", "quiz_title"}  # functions that return one
 
 
 def literal_keys() -> set[str]:
@@ -42,7 +42,7 @@ def exercise_keys() -> set[str]:
             found |= {f"{exercise.id}.{end}" for end in ("expected", "why")}
             found |= {f"{exercise.id}.hint{level}" for level in range(1, HINTS + 1)}
             found |= {f"{exercise.id}.wrong.{misconception.name}" for misconception in exercise.misconceptions}
-        for question in lesson.QUIZ:
+        for question in [*lesson.QUIZ, *getattr(lesson, "RECAP", ())]:
             found.add(f"{question.id}.question")
             found |= {f"{question.id}.{option}{end}" for option in question.options for end in ("", ".why")}
     return found

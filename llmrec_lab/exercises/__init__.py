@@ -97,7 +97,7 @@ class Question:
     """One question of a quiz; its words are the messages `<id>.question`, `<id>.<option>` and `<id>.<option>.why`.
 
     Args:
-        id: lesson and number, such as `00.q1`.
+        id: lesson and number, such as `00.q1`, or `01.r1` in a recap.
         options: one letter each.
         right: the letter of the right option.
     """
@@ -251,15 +251,32 @@ def quiz(lesson: str) -> None:
     display({"text/html": quiz_html(lesson), "text/plain": quiz_text(lesson)}, raw=True)
 
 
-def quiz_html(lesson: str) -> str:
-    """A lesson's quiz as HTML: one `<details>` element per option.
+def recap(lesson: str) -> None:
+    """Show the questions that open a lesson, on the lessons before it; they work as those of `quiz`.
+
+    Args:
+        lesson: two digits, such as `01`.
+
+    Raises:
+        DataError: the lesson has no recap.
+
+    Example:
+        >>> recap("01")  # doctest: +SKIP
+    """
+    from IPython.display import display
+
+    display({"text/html": quiz_html(lesson, "RECAP"), "text/plain": quiz_text(lesson, "RECAP")}, raw=True)
+
+
+def quiz_html(lesson: str, part: str = "QUIZ") -> str:
+    """A lesson's quiz, or its recap, as HTML: one `<details>` element per option.
 
     Example:
         >>> quiz_html("00").count("<details>")
         16
     """
-    parts = [f"<p>{escaped('quiz.title', lesson=lesson)}</p>"]
-    for number, question in enumerate(find_quiz(lesson), start=1):
+    parts = [f"<p>{escaped(quiz_title(part), lesson=lesson)}</p>"]
+    for number, question in enumerate(find_quiz(lesson, part), start=1):
         parts.append(f"<p><strong>{number}. {escaped(question.id + '.question')}</strong></p>")
         for option in question.options:
             key = f"{question.id}.{option}"
@@ -268,21 +285,26 @@ def quiz_html(lesson: str) -> str:
     return "\n".join(parts)
 
 
-def quiz_text(lesson: str) -> str:
-    """A lesson's quiz as plain text: the questions first, then the answers.
+def quiz_text(lesson: str, part: str = "QUIZ") -> str:
+    """A lesson's quiz, or its recap, as plain text: the questions first, then the answers.
 
     Example:
         >>> print(quiz_text("00").splitlines()[2])
         1. A sentence has become a vector. Which verb finds the several interests in it?
     """
-    asked, answered = [message("quiz.title", lesson=lesson)], [message("quiz.answers")]
-    for number, question in enumerate(find_quiz(lesson), start=1):
+    asked, answered = [message(quiz_title(part), lesson=lesson)], [message("quiz.answers")]
+    for number, question in enumerate(find_quiz(lesson, part), start=1):
         asked += ["", f"{number}. {message(question.id + '.question')}"]
         for option in question.options:
             key = f"{question.id}.{option}"
             asked.append(f"   {option}) {message(key)}")
             answered.append(f"{number}{option}) {message(mark(question, option))} {message(key + '.why')}")
     return "\n".join([*asked, "", *answered])
+
+
+def quiz_title(part: str) -> str:
+    """The key of the line above the questions."""
+    return "recap.title" if part == "RECAP" else "quiz.title"
 
 
 def mark(question: Question, option: str) -> str:
@@ -323,11 +345,12 @@ def find(exercise_id: str) -> Exercise:
     return known[exercise_id]
 
 
-def find_quiz(lesson: str) -> tuple[Question, ...]:
+def find_quiz(lesson: str, part: str) -> tuple[Question, ...]:
     """The questions of a lesson; raises DataError with the lessons there are if it has none."""
-    if not isinstance(lesson, str) or lesson not in lessons():
-        raise DataError(f"no quiz for {describe(lesson)}; there are {', '.join(lessons())}")
-    return lessons()[lesson].QUIZ
+    known = [name for name, module in lessons().items() if hasattr(module, part)]
+    if not isinstance(lesson, str) or lesson not in known:
+        raise DataError(f"no {part.lower()} for {describe(lesson)}; there are {', '.join(known)}")
+    return getattr(lessons()[lesson], part)
 
 
 def agree(seen, wanted, tolerance: float) -> bool:
