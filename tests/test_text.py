@@ -1,4 +1,4 @@
-"""Clean text can be printed and stored anywhere, and words are words in both languages."""
+"""Clean text can be printed and stored anywhere, words are words in both languages, and padding is counted and marked."""
 
 import sys
 import unicodedata
@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmrec_lab.text import chinese_cutter, clean, language, segment
+from llmrec_lab.errors import DataError
+from llmrec_lab.text import chinese_cutter, clean, language, pad, padded_tokens, segment, token_grid, unknown_shares
+from llmrec_lab.vocabularies import load_tokenizer
 
 
 @pytest.mark.parametrize(
@@ -102,3 +104,96 @@ def test_without_rjieba_the_words_are_cut_by_jieba(monkeypatch):
     monkeypatch.setitem(sys.modules, "rjieba", None)  # importing it fails
     monkeypatch.setitem(sys.modules, "jieba", Jieba)
     assert chinese_cutter()("漢") == ["cut by", "jieba"]
+
+
+@pytest.fixture(scope="module")
+def tokenizers():
+    return {name: load_tokenizer(name) for name in ("minilm", "e5", "smollm2")}
+
+
+def test_pad_keeps_every_id_and_marks_what_it_added():
+    rows = [[5, 6, 7], [], [8], [0, 0]]
+    ids, mask = pad(rows, filler=9)
+    assert ids.tolist() == [[5, 6, 7], [9, 9, 9], [8, 9, 9], [0, 0, 9]]
+    assert [ids[i][mask[i]].tolist() for i in range(4)] == rows
+    assert (ids.dtype, mask.dtype) == (np.int64, np.bool_)
+
+
+@pytest.mark.parametrize("rows, shape", [([], (0, 0)), ([[]], (1, 0)), ([[], []], (2, 0)), ([[1], [2]], (2, 1))])
+def test_pad_of_nothing_or_of_equal_rows_adds_nothing(rows, shape):
+    ids, mask = pad(rows)
+    assert ids.shape == mask.shape == shape and mask.all()
+
+
+@pytest.mark.parametrize("rows", [[1, 2], ["ab", "c"], [[1], 2]])
+def test_pad_of_one_row_or_of_texts_says_what_it_takes(rows):
+    with pytest.raises(DataError, match="list of lists of ids"):
+        pad(rows)
+
+
+@pytest.mark.parametrize("batch_size, expected", [(1, 23), (2, 2 * 9 + 2 * 8 + 3), (3, 3 * 9 + 2 * 8), (5, 45), (99, 45)])
+def test_padded_tokens_equal_the_size_of_the_padded_arrays(batch_size, expected):
+    lengths = [3, 9, 0, 8, 3]
+    arrays = [pad([[1] * n for n in lengths[i : i + batch_size]])[0] for i in range(0, 5, batch_size)]
+    assert padded_tokens(lengths, batch_size) == sum(array.size for array in arrays) == expected
+    assert padded_tokens(np.array(lengths), batch_size) == expected
+
+
+def test_padded_tokens_of_nothing_are_none():
+    assert padded_tokens([], 4) == 0
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0, True, None, "2"])
+def test_a_batch_size_that_is_no_positive_whole_number_is_refused(size):
+    with pytest.raises(DataError, match="whole number of at least 1"):
+        padded_tokens([1, 2], size)
+
+
+def test_a_negative_length_is_refused():
+    with pytest.raises(DataError, match="a length came as -2"):
+        padded_tokens([1, -2], 1)
+
+
+@pytest.mark.parametrize(
+    "text, share",
+    [
+        ("我喜欢看科幻电影和研究机器学习", 12 / 15),  # known: 我 和 学
+        ("我喜欢购买便宜且耐用的电子产品", 12 / 15),  # known: 我 的 子
+        ("great😀 film", 6 / 10),  # one unknown sign takes its whole word with it
+        ("great 😀 film", 1 / 10),
+        ("", 0),
+        (" ", 0),
+        ("plain English", 0),
+    ],
+)
+def test_share_of_characters_that_minilm_cannot_read(tokenizers, text, share):
+    assert unknown_shares(tokenizers["minilm"], [text]) == pytest.approx([share])
+
+
+def test_shares_are_per_text_and_in_order(tokenizers):
+    assert unknown_shares(tokenizers["minilm"], ["good", "喜欢", "我喜"]).tolist() == [0, 1, 0.5]
+    assert unknown_shares(tokenizers["minilm"], []).shape == (0,)
+
+
+def test_e5_reads_chinese_and_names_what_it_cannot_read(tokenizers):
+    assert unknown_shares(tokenizers["e5"], ["我喜欢看科幻电影", "\U00020bb7 \ua66e ab"]).tolist() == [0, 0.5]
+
+
+def test_a_byte_level_tokenizer_has_no_unknown_token(tokenizers):
+    assert unknown_shares(tokenizers["smollm2"], ["\ua66e <unk> [UNK]"]).tolist() == [0]
+
+
+@pytest.mark.parametrize("name, filler", [("minilm", "[PAD]"), ("e5", "<pad>"), ("smollm2", "<|im_end|>")])
+def test_a_grid_is_what_the_tokenizer_says_padded_to_a_multiple_of_eight(tokenizers, name, filler):
+    row = tokenizers[name].encode("I like 科幻")
+    grid = token_grid(tokenizers[name], "  I like \x00科幻")
+    n = len(row.ids)
+    assert grid.shape == (3, 8 if n <= 8 else 16) and grid.index.tolist() == ["token", "id", "mask"]
+    assert (grid.loc["token"][:n].tolist(), grid.loc["id"][:n].tolist()) == (row.tokens, row.ids)
+    assert set(grid.loc["token"][n:]) == {filler} and tokenizers[name].token_to_id(filler) in set(grid.loc["id"][n:])
+    assert grid.loc["mask"].tolist() == [1] * n + [0] * (grid.shape[1] - n)
+
+
+def test_a_grid_of_eight_tokens_has_no_padding(tokenizers):
+    grid = token_grid(tokenizers["minilm"], "one two three four five six")
+    assert grid.shape == (3, 8) and grid.loc["mask"].tolist() == [1] * 8
