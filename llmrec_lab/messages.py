@@ -46,6 +46,8 @@ MESSAGES = {
         "quiz.wrong": "Not this one.",
         # widgets
         "widget.label": "I like",
+        "widget.sentence": "Sentence",
+        "widget.tokens": "{name}: {number} tokens",
         "widget.placeholder": "westerns and a good musical",
         "widget.empty": "Type what you like, such as: westerns and a good musical.",
         "widget.problem": "No list yet: {problem}.",

@@ -1,4 +1,4 @@
-"""A search box that answers while you type, and its still twin. Knows nothing about how slates are made.
+"""Boxes that answer while you type, and their still twins. Know nothing about how slates or tokens are made.
 
 Everything shown is made by pure functions; the widget only wires a text field to them. ipywidgets is imported when a
 widget is built. Works with ipywidgets 7.7 and 8.
@@ -16,8 +16,9 @@ from llmrec_lab.catalog import Slate
 from llmrec_lab.columns import RANK
 from llmrec_lab.errors import LabError
 from llmrec_lab.messages import message
-from llmrec_lab.text import clean
+from llmrec_lab.text import clean, token_grid
 
+LONGEST_SHOWN = 200  # characters whose tokens are shown; more would fill the page
 PAUSE = 0.3  # seconds without a key press before the box answers, so that it does not lag behind the typing
 
 
@@ -112,19 +113,67 @@ def search_box(lab, text: str = "", k: int = 5):
     Raises:
         ImportError: ipywidgets is not installed.
     """
+    return answered_field(lambda typed: search_html(lab, typed, k), text, message("widget.label"))
+
+
+def token_explorer(tokenizers: dict, text: str = ""):
+    """A text field with the tokens, ids and padding mask of several tokenizers below it, which follow what is typed.
+
+    Its still twin is `llmrec_lab.text.token_grid`, which shows one of these tables.
+
+    Args:
+        tokenizers: by the name that is shown, such as `{"minilm": load_tokenizer("minilm")}`.
+        text: what stands in the field at first.
+
+    Returns:
+        An ipywidgets VBox of the field and the answer.
+
+    Raises:
+        ImportError: ipywidgets is not installed.
+    """
+    return answered_field(lambda typed: tokens_html(tokenizers, typed), text, message("widget.sentence"))
+
+
+def tokens_html(tokenizers: dict, text: str) -> str:
+    """What the token explorer shows for a text: a table per tokenizer; never raises for bad text.
+
+    Args:
+        tokenizers: by the name that is shown.
+        text: what somebody has typed so far; after 200 characters it is cut.
+
+    Returns:
+        HTML in which the text is escaped.
+
+    Example:
+        >>> from llmrec_lab.vocabularies import load_tokenizer
+        >>> page = tokens_html({"minilm": load_tokenizer("minilm")}, "<b>")
+        >>> "minilm: 5 tokens" in page, "<td>&lt;</td>" in page
+        (True, True)
+    """
+    tables = []
+    for name, tokenizer in tokenizers.items():
+        grid = token_grid(tokenizer, text[:LONGEST_SHOWN])
+        title = message("widget.tokens", name=name, number=int(grid.loc["mask"].sum()))
+        table = grid.to_html(header=False, border=0)
+        tables.append(f'<p>{html.escape(title)}</p><div style="overflow-x:auto">{table}</div>')
+    return status("".join(tables), None)
+
+
+def answered_field(answer_html: Callable[[str], str], text: str, label: str):
+    """A text field with an answer below it: what a function makes of the text once the typing pauses."""
     import ipywidgets
 
     field = ipywidgets.Text(
         value=text,
-        description=message("widget.label"),
+        description=label,
         placeholder=message("widget.placeholder"),
         continuous_update=True,
         layout=ipywidgets.Layout(width="95%"),
     )
-    answer = ipywidgets.HTML(value=search_html(lab, text, k))
+    answer = ipywidgets.HTML(value=answer_html(text))
 
     def show() -> None:
-        answer.value = search_html(lab, field.value, k)
+        answer.value = answer_html(field.value)
 
     field.observe(after_a_pause(show), names="value")
     return ipywidgets.VBox([field, answer])

@@ -1,4 +1,4 @@
-"""The search box: pure functions first, then the shell, driven without a browser by setting its value."""
+"""The search box and the token explorer: pure functions first, then the shells, driven without a browser."""
 
 import asyncio
 from html.parser import HTMLParser
@@ -9,7 +9,9 @@ import pytest
 from llmrec_lab import widgets
 from llmrec_lab.catalog import Slate
 from llmrec_lab.errors import DataError
-from llmrec_lab.widgets import after_a_pause, search_box, search_html, search_table
+from llmrec_lab.text import token_grid
+from llmrec_lab.vocabularies import load_tokenizer
+from llmrec_lab.widgets import after_a_pause, search_box, search_html, search_table, token_explorer, tokens_html
 
 TITLES = {"woods": ["My Neighbor Totoro", "Amélie"], "paris": ["Amélie", "Alien"]}
 
@@ -134,6 +136,39 @@ def test_a_fast_typist_is_answered_once_and_for_the_last_text(lab):
 
     shown = asyncio.run(asyncio.wait_for(typing(), timeout=30))
     assert lab.asked == ["Paris"] and "Amélie" in shown
+
+
+@pytest.fixture(scope="module")
+def tokenizers():
+    return {name: load_tokenizer(name) for name in ("minilm", "e5")}
+
+
+def test_the_explorer_shows_the_grid_of_each_tokenizer(tokenizers):
+    page = Tags(tokens_html(tokenizers, "I like 科幻"))
+    assert page.opened.count("table") == 2 and page.opened.count("th") == 6
+    assert "minilm: 6 tokens" in page.text and "e5: 6 tokens" in page.text
+    for tokenizer in tokenizers.values():
+        for entry in token_grid(tokenizer, "I like 科幻").to_numpy().ravel():
+            assert f"\n{entry}\n" in "\n".join(page.text.split()) + "\n"
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\x00", "x" * 1_000_000, "\ud800", "我" * 5000])
+def test_the_explorer_answers_whatever_is_typed(tokenizers, text):
+    page = tokens_html(tokenizers, text)
+    assert Tags(page).opened.count("table") == 2 and len(page) < 60_000
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>"])
+def test_what_is_typed_into_the_explorer_is_escaped(tokenizers, text):
+    assert not {"script", "img"} & set(Tags(tokens_html(tokenizers, text)).opened)
+    assert not {"b"} & set(Tags(tokens_html({"<b>": tokenizers["minilm"]}, "x")).opened)
+
+
+def test_the_explorer_follows_what_is_typed(tokenizers):
+    field, answer = token_explorer(tokenizers, "Alien").children
+    assert field.description == "Sentence" and "alien" in answer.value
+    field.value = "Amélie"
+    assert "amelie" in answer.value and "alien" not in answer.value
 
 
 def test_an_action_happens_at_once_where_no_event_loop_runs():
