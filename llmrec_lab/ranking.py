@@ -167,7 +167,7 @@ def at_least(scores: np.ndarray, lowest: np.ndarray) -> tuple[np.ndarray, np.nda
     """The rows and positions of all finite scores that reach the (m, 1) lowest ones wanted."""
     lowest = lowest.astype(np.result_type(scores, np.float32))  # as wide as the scores: wider compares at half the speed
     lowest = np.nan_to_num(lowest)  # -inf becomes the smallest number, which a score of -inf does not reach
-    return np.divmod(np.flatnonzero(scores >= lowest), max(scores.shape[1], 1))
+    return np.divmod(np.flatnonzero(scores >= lowest), scores.shape[1])
 
 
 def first_k(rows: np.ndarray, values: np.ndarray, ids: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

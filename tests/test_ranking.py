@@ -1,10 +1,13 @@
 """The best come first, ties go to the smaller id, and every interest gets its share of the places."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from llmrec_lab import ranking
 from llmrec_lab.errors import DataError
-from llmrec_lab.ranking import DIGITS, id_order, quota, top_k, top_k_rows
+from llmrec_lab.ranking import DIGITS, id_order, nearest, quota, top_k, top_k_rows
 
 
 def brute_force(scores, k, ids):
@@ -59,7 +62,9 @@ def test_minus_infinity_never_appears():
     assert top_k(np.array([]), 2, np.arange(0)).tolist() == []
 
 
+@pytest.mark.filterwarnings("error")
 def test_whole_number_scores_are_ranked_too():
+    assert top_k(np.array([1, 3, 2]), 5, np.arange(3)).tolist() == [1, 2, 0]
     assert top_k(np.array([1, 3, 2]), np.int64(2), np.arange(3)).tolist() == [1, 2]
 
 
@@ -117,6 +122,105 @@ def test_a_bad_score_in_any_row_is_refused_and_named():
 
 def test_a_k_far_beyond_the_catalog_takes_no_memory():
     assert top_k(np.array([0.1, 0.2]), 10**15, np.arange(2)).tolist() == [1, 0]
+
+
+# Nearest
+
+
+def unit_vectors(rng, rows, d=24):
+    """(rows, d) float32 rows of length 1."""
+    vectors = rng.normal(size=(rows, d)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def nearest_by_hand(queries, items, k, order):
+    """(positions, cosines) by a full sort of all cosines in double precision."""
+    cosines = np.round(queries.astype(float) @ items.astype(float).T, DIGITS)
+    positions = np.stack([np.lexsort((order, -row))[:k] for row in cosines])
+    return positions, np.take_along_axis(cosines, positions, axis=1)
+
+
+@pytest.fixture
+def twins(rng):
+    """(queries, items, order): every third item has up to 9 exact twins, a few have no text and a row of zeros."""
+    items = unit_vectors(rng, 300)
+    items[::3] = items[np.repeat(np.arange(0, 300, 30), 10)]
+    items[5:50:9] = 0
+    return np.concatenate([items[:20], unit_vectors(rng, 20)]), items, rng.permutation(300)
+
+
+@pytest.mark.parametrize("k", [1, 4, 11, 70, 300])
+@pytest.mark.parametrize("n_queries", [1, 7, 8, 40])
+@pytest.mark.parametrize("cells", [40, 1000, 2**21])
+def test_nearest_equals_a_full_sort_whatever_the_blocks(twins, k, n_queries, cells, monkeypatch):
+    queries, items, order = twins
+    monkeypatch.setattr(ranking, "CELLS", cells)
+    monkeypatch.setattr(ranking, "QUERIES", 16)
+    monkeypatch.setattr(ranking, "PAIRS", 33)
+    positions, cosines = nearest(queries[:n_queries], items, k, order)
+    expected_positions, expected_cosines = nearest_by_hand(queries[:n_queries], items, k, order)
+    np.testing.assert_array_equal(positions, expected_positions)
+    np.testing.assert_array_equal(cosines, expected_cosines)
+
+
+def test_nearest_finds_items_that_get_better_and_better(rng, monkeypatch):
+    """Each block beats all before it, so that no bound of an earlier one helps."""
+    monkeypatch.setattr(ranking, "CELLS", 40)
+    queries, items, order = unit_vectors(rng, 1), unit_vectors(rng, 300), rng.permutation(300)
+    items = items[np.argsort(items @ queries[0])]
+    np.testing.assert_array_equal(nearest(queries, items, 12, order)[0], nearest_by_hand(queries, items, 12, order)[0])
+
+
+def test_cosines_closer_than_the_error_of_a_product_go_to_the_smaller_id_in_any_catalog(rng, monkeypatch):
+    queries = unit_vectors(rng, 9)
+    items = np.repeat(unit_vectors(rng, 1), 400, axis=0) * (1 + rng.integers(-1, 2, (400, 1)) * np.float32(6e-8))
+    order = rng.permutation(400)
+    monkeypatch.setattr(ranking, "CELLS", 9 * 37)
+    for query in queries:
+        assert order[nearest(query[None], items, 5, order)[0]].tolist() == [[0, 1, 2, 3, 4]]
+    assert order[nearest(queries, items, 5, order)[0]].tolist() == [[0, 1, 2, 3, 4]] * 9
+
+
+def test_nearest_fills_up_where_no_item_is_left(rng):
+    positions, cosines = nearest(unit_vectors(rng, 2), unit_vectors(rng, 3), 5, np.arange(3))
+    assert (positions[:, 3:] == -1).all() and np.isneginf(cosines[:, 3:]).all()
+    assert sorted(positions[0, :3]) == [0, 1, 2]
+
+
+def test_nearest_of_no_queries_or_no_items_is_empty(rng):
+    assert nearest(np.zeros((0, 4)), np.ones((3, 4)) / 2, 2, np.arange(3))[0].shape == (0, 2)
+    assert nearest(np.ones((1, 4)) / 2, np.zeros((0, 4)), 2, np.arange(0))[0].tolist() == [[-1, -1]]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered")  # numpy's, about infinity times zero
+@pytest.mark.parametrize("where", ["queries", "items"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 3.0])
+def test_rows_that_are_not_of_length_1_are_refused(where, bad, rng):
+    vectors = {"queries": unit_vectors(rng, 10), "items": unit_vectors(rng, 10)}
+    vectors["items"][3] = vectors["queries"][3]
+    vectors[where][3] *= bad
+    with pytest.raises(DataError, match="pass rows of length 1"):
+        nearest(vectors["queries"], vectors["items"], 2, np.arange(10))
+
+
+def test_nearest_refuses_shapes_that_do_not_fit_and_whole_numbers(rng):
+    queries, items = unit_vectors(rng, 2), unit_vectors(rng, 5)
+    for arguments in [(queries[0], items, 2, np.arange(5)), (queries, items[:, 1:], 2, np.arange(5))]:
+        with pytest.raises(DataError, match="do not fit; pass"):
+            nearest(*arguments)
+    with pytest.raises(DataError, match=r"order \(4\)"):
+        nearest(queries, items, 2, np.arange(4))
+    with pytest.raises(DataError, match="int64 items"):
+        nearest(np.eye(2), np.eye(2, dtype=np.int64), 2, np.arange(2))
+
+
+def test_256_queries_need_at_most_24_mb_however_many_items_there_are(rng):
+    queries, items, order = unit_vectors(rng, 256, d=384), unit_vectors(rng, 40_000, d=384), np.arange(40_000)
+    tracemalloc.start()
+    nearest(queries, items, 10, order)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 24e6  # all cosines at once would be 41 MB
 
 
 # Quota
