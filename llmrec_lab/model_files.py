@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -45,14 +46,10 @@ class CachedEncoder:
         """
         texts = checked_texts(texts)
         path = self.cache_path(texts)
-        try:
-            vectors = np.load(path, allow_pickle=False)
-            if vectors.shape == (len(texts), self.dimension):
-                return vectors
-        except (OSError, ValueError, EOFError):
-            pass  # not encoded yet, or the file is damaged: encode
-        vectors = self.encode(texts, progress)
-        write_cache(path, npy_bytes(vectors))
+        vectors = read_array(path)
+        if vectors is None:
+            vectors = self.encode(texts, progress)
+            write_cache(path, array_bytes(vectors))
         return vectors
 
     def cache_path(self, texts: list[str]) -> Path:
@@ -73,13 +70,21 @@ def checked_texts(texts) -> list[str]:
     return [clean(text) for text in texts]
 
 
-def npy_bytes(array: np.ndarray) -> bytes:
-    """An array in the .npy format."""
-    from io import BytesIO
-
+def array_bytes(array: np.ndarray) -> bytes:
+    """An array in the .npy format, then the sha256 of that, which np.load does not mind."""
     buffer = BytesIO()
     np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
+    return buffer.getvalue() + hashlib.sha256(buffer.getvalue()).digest()
+
+
+def read_array(path: Path) -> np.ndarray | None:
+    """The array that was written as `array_bytes`; None if there is no file, or one bit of it has changed."""
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        return None
+    content, digest = raw[:-32], raw[-32:]
+    return np.load(BytesIO(content), allow_pickle=False) if hashlib.sha256(content).digest() == digest else None
 
 
 def model_folder(name: str) -> tuple[Path, str]:

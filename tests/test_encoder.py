@@ -1,6 +1,9 @@
 """Our BERT is BERT, a text's vector depends on the text alone, and broken models are refused in one sentence."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import get_ident
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,9 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from llmrec_lab import encoder as encoder_module
 from llmrec_lab import four_bit
 from llmrec_lab import model_files as module
-from llmrec_lab.encoder import TOKENS_PER_BATCH, Bert, batches_by_length, load_encoder
+from llmrec_lab.encoder import Bert, batches_by_length, load_encoder
 from llmrec_lab.errors import AssetError, DataError
 
 WORDS = "a film about space the of cheap shoes and robots war love in Paris 科 幻 电 影".lower().split()
@@ -204,22 +208,90 @@ def test_the_published_models_are_cut_at_256_tokens(name, request):
 def test_batches_hold_every_text_once_and_no_more_tokens_than_allowed(rng):
     for count in (0, 1, 2, 50, 1000):
         lengths = rng.integers(2, 257, count).tolist()
-        batches = batches_by_length(lengths)
+        batches = batches_by_length(lengths, 1024)
         assert sorted(row for batch in batches for row in batch.tolist()) == list(range(count))
-        assert all(len(batch) * max(lengths[row] for row in batch) <= TOKENS_PER_BATCH for batch in batches)
+        assert all(len(batch) * max(lengths[row] for row in batch) <= 1024 for batch in batches)
 
 
 def test_batches_are_full(rng):
     lengths = rng.integers(2, 257, 1000).tolist()
-    batches = batches_by_length(lengths)
+    batches = batches_by_length(lengths, 1024)
     for batch, following in zip(batches, batches[1:]):
-        assert (len(batch) + 1) * lengths[following[0]] > TOKENS_PER_BATCH
+        assert (len(batch) + 1) * lengths[following[0]] > 1024
 
 
 def test_sorting_by_length_pads_little(rng):
     lengths = rng.integers(2, 257, 1000)
-    padded = sum(len(batch) * lengths[batch].max() for batch in batches_by_length(lengths.tolist()))
+    padded = sum(len(batch) * lengths[batch].max() for batch in batches_by_length(lengths.tolist(), 1024))
     assert padded < 1.1 * lengths.sum()
+
+
+# --- threads and precision ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_each_worker_lets_torch_use_one_thread_and_the_caller_keeps_its_own(tiny_encoder, two_threads, monkeypatch):
+    seen = []
+    original = tiny_encoder.encode_batch
+    monkeypatch.setattr(encoder_module, "CPU_TOKENS", 8)
+    monkeypatch.setattr(
+        tiny_encoder, "encode_batch", lambda ids: seen.append((get_ident(), torch.get_num_threads())) or original(ids)
+    )
+    tiny_encoder.encode(TEXTS * 20)
+    assert {threads for _, threads in seen} == {1}
+    assert get_ident() not in {worker for worker, _ in seen}
+    assert torch.get_num_threads() == 2
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == 2, "threads that start later may use two again"
+
+
+def test_vectors_do_not_depend_on_the_number_of_workers(tiny_encoder, two_threads, monkeypatch):
+    monkeypatch.setattr(encoder_module, "CPU_TOKENS", 8)
+    by_two = tiny_encoder.encode(TEXTS * 20)
+    torch.set_num_threads(1)
+    np.testing.assert_array_equal(tiny_encoder.encode(TEXTS * 20), by_two)
+
+
+def test_a_failure_in_a_worker_reaches_the_caller_and_restores_the_threads(tiny_encoder, two_threads, monkeypatch):
+    monkeypatch.setattr(tiny_encoder, "encode_batch", lambda ids: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tiny_encoder.encode(TEXTS)
+    assert torch.get_num_threads() == 2
+
+
+def test_bfloat16_gives_nearly_the_same_vectors_and_never_the_same_cache_file(minilm):
+    texts = ["space", "two sisters meet the spirits of a forest", "a detective hunts artificial humans " * 9, ""]
+    rounded = load_encoder("minilm", "cpu", "bfloat16")
+    found, exact = rounded.encode(texts), minilm.encode(texts)
+    cosines = (found * exact).sum(axis=1)
+    assert found.dtype == np.float32
+    assert 0.9995 < cosines.min() < 1 - 1e-7, "rounded, or it would not be bfloat16"
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+    assert rounded.cache_path(texts) != minilm.cache_path(texts)
+
+
+@pytest.mark.parametrize(("ratio", "chosen"), [(1.5, "float32"), (1.7, "bfloat16")])
+def test_auto_takes_bfloat16_only_where_its_products_are_fast(folder, monkeypatch, ratio, chosen):
+    medians = iter([ratio, 1.0])  # float32 is timed first
+    timed = SimpleNamespace(blocked_autorange=lambda **_: SimpleNamespace(median=next(medians)))
+    monkeypatch.setattr("torch.utils.benchmark.Timer", lambda *_, **__: timed)
+    encoder_module.fastest_dtype.cache_clear()
+    encoders = [load_encoder(str(folder), "cpu", "auto") for _ in range(2)]  # the second one measures nothing
+    encoder_module.fastest_dtype.cache_clear()
+    assert [encoder.dtype for encoder in encoders] == [chosen, chosen]
+    assert load_encoder(str(folder), "cpu").dtype == "float32"
+
+
+def test_an_unknown_dtype_is_refused(folder):
+    with pytest.raises(DataError, match="dtype came as 'fp16'; pass 'float32', 'bfloat16' or 'auto'"):
+        load_encoder(str(folder), dtype="fp16")
 
 
 # --- the cache ---------------------------------------------------------------------------------------------------------
@@ -231,7 +303,7 @@ def test_the_second_time_nothing_is_encoded(tiny_encoder, monkeypatch):
     np.testing.assert_array_equal(tiny_encoder.encode_cached(TEXTS), first)
 
 
-@pytest.mark.parametrize("damage", [b"", b"no array", "half", "pickle", "other shape"])
+@pytest.mark.parametrize("damage", [b"", b"no array", "half", "pickle", "other shape", "one bit"])
 def test_a_damaged_cache_file_is_encoded_again(tiny_encoder, tmp_path, damage):
     expected = tiny_encoder.encode_cached(TEXTS)
     (path,) = (tmp_path / "home" / "encoded").iterdir()
@@ -241,6 +313,10 @@ def test_a_damaged_cache_file_is_encoded_again(tiny_encoder, tmp_path, damage):
         np.save(path, np.array([{"a": 1}] * len(TEXTS), dtype=object), allow_pickle=True)
     elif damage == "other shape":
         np.save(path, expected[:2])
+    elif damage == "one bit":
+        raw = bytearray(path.read_bytes())
+        raw[len(raw) // 2] ^= 1
+        path.write_bytes(raw)
     else:
         path.write_bytes(damage)
     for _ in range(2):
