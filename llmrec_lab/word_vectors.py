@@ -160,6 +160,8 @@ def cooccurrence(sentences: list[list[str]], words: tuple[str, ...], window: int
 
 # word2vec
 
+TOO_LONG = 1e3  # trained vectors have entries of a few units; a run that grows past this never comes back
+
 
 @dataclass(frozen=True)
 class Word2VecConfig:
@@ -225,7 +227,7 @@ def train_word2vec(sentences: list[list[str]], config: Word2VecConfig = Word2Vec
         The vectors of the words in the center. The same text, choices, and seed give the same vectors.
 
     Raises:
-        DataError: no word occurs often enough.
+        DataError: no word occurs often enough, or the steps are too large and the vectors run away.
 
     Source:
         Mikolov et al. 2013, arXiv 1310.4546.
@@ -251,6 +253,10 @@ def train_word2vec(sentences: list[list[str]], config: Word2VecConfig = Word2Vec
         for start in starts:
             step = slice(start, start + config.batch)
             update(centers, contexts, pairs[step, 0], targets[step], next(rates))
+    if not np.abs(centers).max() < TOO_LONG:
+        raise DataError(
+            f"the training ran away at rate {config.rate} and batch {config.batch}; pass a smaller one of the two"
+        )
     return WordVectors(words, centers)
 
 

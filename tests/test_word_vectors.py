@@ -138,7 +138,12 @@ def test_frequent_words_are_thinned_and_rare_ones_stay(rng):
 
 
 def test_word2vec_brings_words_with_the_same_neighbors_together(two_topics):
-    assert_topics_are_apart(train_word2vec(two_topics, Word2VecConfig(d=8, keep=1.0, rate=0.5, batch=16)))
+    assert_topics_are_apart(train_word2vec(two_topics, Word2VecConfig(d=8, keep=1.0, batch=16)))
+
+
+def test_word2vec_that_runs_away_is_refused(two_topics):
+    with pytest.raises(DataError, match="ran away at rate 5.0 and batch 16"):
+        train_word2vec(two_topics, Word2VecConfig(d=8, keep=1.0, rate=5.0, batch=16))
 
 
 def test_word2vec_is_the_same_for_the_same_seed_and_leaves_its_input_alone(two_topics):
