@@ -253,10 +253,6 @@ def train_word2vec(sentences: list[list[str]], config: Word2VecConfig = Word2Vec
         for start in starts:
             step = slice(start, start + config.batch)
             update(centers, contexts, pairs[step, 0], targets[step], next(rates))
-    if not np.abs(centers).max() < TOO_LONG:
-        raise DataError(
-            f"the training ran away at rate {config.rate} and batch {config.batch}; pass a smaller one of the two"
-        )
     return WordVectors(words, centers)
 
 
@@ -269,7 +265,9 @@ def thinned(sentences: list[list[str]], words: tuple[str, ...], keep: float, rng
 
 
 def update(centers: np.ndarray, contexts: np.ndarray, c: np.ndarray, targets: np.ndarray, rate: float) -> None:
-    """One step of gradient descent, in place, on (b) centers and (b, 1 + k) targets."""
+    """One step of gradient descent, in place, on (b) centers and (b, 1 + k) targets; DataError if the vectors run away."""
+    if np.abs(centers[c]).max() > TOO_LONG:
+        raise DataError(f"the vectors run away, in steps of {len(c)} pairs; pass a smaller rate or batch")
     _, for_centers, for_contexts = negative_sampling(centers[c], contexts[targets])
     add_rows(centers, c, -rate * for_centers)
     add_rows(contexts, targets.ravel(), -rate * for_contexts.reshape(-1, centers.shape[1]))

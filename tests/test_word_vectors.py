@@ -142,7 +142,7 @@ def test_word2vec_brings_words_with_the_same_neighbors_together(two_topics):
 
 
 def test_word2vec_that_runs_away_is_refused(two_topics):
-    with pytest.raises(DataError, match="ran away at rate 5.0 and batch 16"):
+    with pytest.raises(DataError, match="run away, in steps of 16 pairs"):
         train_word2vec(two_topics, Word2VecConfig(d=8, keep=1.0, rate=5.0, batch=16))
 
 
