@@ -1,5 +1,6 @@
 """Every measure equals hand-computed values and an independent implementation, and planted faults are found."""
 
+import inspect
 import itertools
 import math
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, mean_absolute_error, ndcg_score
 
-from llmrec_lab import metrics
+from llmrec_lab import metrics, ranking
 from llmrec_lab.errors import DataError
 from llmrec_lab.metrics import (
     average_precision,
@@ -174,9 +175,14 @@ def test_average_precision_of_the_whole_ranking_equals_sklearn(rng):
     np.testing.assert_allclose(average_precision(hit, relevant.sum(axis=1)), expected, rtol=1e-12)
 
 
-def test_all_measures_equal_ranx(lists, monkeypatch):
-    monkeypatch.setattr(pytest.importorskip("numba").config, "DISABLE_JIT", True)  # compiling ranx takes a minute
-    ranx = pytest.importorskip("ranx")
+@pytest.fixture
+def ranx(monkeypatch):
+    """The module, as Python: compiling it takes a minute."""
+    monkeypatch.setattr(pytest.importorskip("numba").config, "DISABLE_JIT", True)
+    return pytest.importorskip("ranx")
+
+
+def test_all_measures_equal_ranx(lists, ranx):
     ranked, relevant = lists
     qrels = ranx.Qrels({f"u{u}": {f"i{i}": 1 for i in row if i >= 0} for u, row in enumerate(relevant)})
     run = ranx.Run({f"u{u}": {f"i{i}": 10.0 - place for place, i in enumerate(row)} for u, row in enumerate(ranked)})
@@ -300,36 +306,111 @@ def test_sampled_rank_needs_a_negative(contest, rng):
 # The three classic faults, planted
 
 
-def test_an_ideal_of_all_relevant_items_or_of_k_items_is_found_out():
-    right = ndcg(HIT, N_RELEVANT)[0]
-    all_relevant = DCG / (IDEAL + 1 / math.log2(6))  # five terms for a list of four
-    assert abs(right - all_relevant) > 0.01
-    assert ndcg(np.ones((1, 4)), N_RELEVANT)[0] == 1 > IDEAL / (IDEAL + 1 / math.log2(6))
-    always_k = 1 / IDEAL  # four terms for a user with one relevant item, hit at rank 1
-    assert ndcg([[1, 0, 0, 0]], [1])[0] == 1 > always_k
+@pytest.fixture
+def study(rng):
+    """(scores with many ties, seen, relevant, order of ids) of 40 users and 25 items; lists of 5, 1 to 7 items relevant."""
+    seen = rng.random((40, 25)) < 0.3
+    relevant = np.array([rng.permutation(np.flatnonzero(~row))[:7] for row in seen])
+    relevant[np.arange(7) >= rng.integers(1, 8, size=40)[:, None]] = -1
+    return rng.integers(0, 4, size=(40, 25)) / 4, seen, relevant, rng.permutation(25)
 
 
-def test_ties_broken_by_position_are_found_out(contest):
-    scores, targets, seen, id_order = contest
-    by_position = target_rank(scores, targets, seen, np.arange(15))
-    assert (by_position != target_rank(*contest)).mean() > 0.2
-    # A model that gives every item the same score must not look good because targets stand first in the table.
-    constant, unseen = np.zeros((3, 4)), np.zeros((3, 4), dtype=bool)
-    assert target_rank(constant, [0, 0, 0], unseen, [3, 2, 1, 0]).tolist() == [4, 4, 4]
+def measured(scores, seen, relevant, order):
+    """What our functions say about lists of 5, user by user."""
+    hit = hits(ranking.top_k_rows(np.where(seen, -np.inf, scores), 5, order), relevant)
+    n_relevant = count_relevant(relevant)
+    return {
+        "ndcg@5": metrics.ndcg(hit, n_relevant),
+        "recall@5": recall(hit, n_relevant),
+        "map@5": average_precision(hit, n_relevant),
+        "rank": metrics.target_rank(scores, relevant[:, 0], seen, order),
+    }
 
 
-def test_seen_items_left_in_are_found_out(contest):
-    scores, targets, seen, id_order = contest
-    left_in = target_rank(scores, targets, np.zeros_like(seen), id_order)
-    assert (left_in >= target_rank(*contest)).all()
-    assert (left_in > target_rank(*contest)).mean() > 0.5
+def full_lists(scores, seen, order):
+    """For each user all unseen items, best first, sorted one by one."""
+    return [
+        sorted((item for item in range(25) if not seen[user, item]), key=lambda item: (-row[item], order[item]))
+        for user, row in enumerate(scores)
+    ]
+
+
+def by_hand(scores, seen, relevant, order):
+    """The same measures from their definitions, for one user after another."""
+    found = {"ndcg@5": [], "recall@5": [], "map@5": [], "rank": []}
+    for full, row in zip(full_lists(scores, seen, order), relevant):
+        wanted = set(row.tolist()) - {-1}
+        ranks = [rank for rank, item in enumerate(full[:5], start=1) if item in wanted]
+        ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(5, len(wanted)) + 1))
+        found["ndcg@5"].append(sum(1 / math.log2(rank + 1) for rank in ranks) / ideal)
+        found["recall@5"].append(len(ranks) / len(wanted))
+        found["map@5"].append(sum(nth / rank for nth, rank in enumerate(ranks, start=1)) / len(wanted))
+        found["rank"].append(full.index(row[0]) + 1)
+    return found
+
+
+def by_ranx(ranx, scores, seen, relevant, order):
+    """Those that ranx knows; it gets the items in order, because it leaves the order of ties open."""
+    runs = {
+        f"u{u}": {f"i{i}": -float(at) for at, i in enumerate(row)} for u, row in enumerate(full_lists(scores, seen, order))
+    }
+    qrels = {f"u{u}": {f"i{i}": 1 for i in row if i >= 0} for u, row in enumerate(relevant)}
+    run, names = ranx.Run(runs), ["ndcg@5", "recall@5", "map@5"]
+    ranx.evaluate(ranx.Qrels(qrels), run, names)
+    return {name: [run.scores[name][user] for user in runs] for name in names}
+
+
+def assert_equal(ours, oracle):
+    """Every measure of the oracle is ours, for every user."""
+    for name, values in oracle.items():
+        np.testing.assert_allclose(ours[name], values, atol=1e-12, err_msg=name)
+
+
+def test_lists_and_measures_together_equal_ranx_and_the_definitions(study, ranx):
+    assert_equal(measured(*study), by_hand(*study))
+    assert_equal(measured(*study), by_ranx(ranx, *study))
+
+
+FAULTS = {
+    "an ideal of always k items": (metrics, "ndcg", "np.minimum(n_relevant, hit.shape[1])", "hit.shape[1]"),
+    "an ideal of one item": (metrics, "ndcg", "np.minimum(n_relevant, hit.shape[1])", "1"),
+    "no ideal": (metrics, "ndcg", "ideal[np.minimum(n_relevant, hit.shape[1])]", "1"),
+    "ties by position in a list": (ranking, "first_k", "(ids, -values, rows)", "(-values, rows)"),
+    "ties by position in a rank": (metrics, "target_rank", "id_order < id_order[column]", "np.arange(25) < column"),
+    "ties lost by the target": (metrics, "target_rank", "& (id_order < id_order[column])", ""),
+    "seen items in a list": (ranking, "top_k_rows", "listed(scores,", "listed(np.maximum(scores, 0.5),"),
+    "seen items in a rank": (metrics, "target_rank", "ahead & ~seen", "ahead"),
+}
+
+
+@pytest.mark.parametrize("module, function, right, wrong", FAULTS.values(), ids=FAULTS)
+def test_a_planted_fault_is_found_by_the_oracles(module, function, right, wrong, study, ranx, monkeypatch):
+    source = inspect.getsource(getattr(module, function))
+    assert source.count(right) == 1
+    faulty = dict(vars(module))
+    exec(source.replace(right, wrong), faulty)
+    monkeypatch.setattr(module, function, faulty[function])
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        assert_equal(measured(*study), by_hand(*study))
+    if function != "target_rank":  # ranx knows no rank of one target
+        with pytest.raises(AssertionError, match="Not equal to tolerance"):
+            assert_equal(measured(*study), by_ranx(ranx, *study))
+
+
+def test_a_model_that_gives_every_item_the_same_score_gains_nothing_from_the_order_of_the_table():
+    constant, unseen, order = np.zeros((3, 4)), np.zeros((3, 4), dtype=bool), np.array([3, 2, 1, 0])
+    assert target_rank(constant, [0, 0, 0], unseen, order).tolist() == [4, 4, 4]
+    assert ranking.top_k_rows(constant, 2, order).tolist() == [[3, 2]] * 3
 
 
 # Intervals
 
 
-def test_the_bootstrap_interval_of_a_mean_is_close_to_two_standard_errors(rng):
-    values = rng.random(400)
+@pytest.mark.parametrize(
+    "shape", [lambda u: u, lambda u: u < 0.2, lambda u: np.floor(u * 3) ** 3], ids=["all differ", "0 or 1", "3"]
+)
+def test_the_bootstrap_interval_of_a_mean_is_close_to_two_standard_errors(shape, rng):
+    values = shape(rng.random(400)).astype(float)
     interval = bootstrap_interval(values)
     error = values.std() / math.sqrt(400)
     assert interval.mean == pytest.approx(values.mean())
