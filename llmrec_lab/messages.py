@@ -203,6 +203,241 @@ MESSAGES = {
         "00.q5.b.why": ("This is why it works for a new film and a new user, and why others' ratings can still improve it."),
         "00.q5.c": "It knows nothing about the user.",
         "00.q5.c.why": "It knows the sentence that the user wrote; change the sentence and the list changes.",
+        # lesson 01
+        "01.1.expected": "expected is one number, the share of the wish's characters that are unknown, as a fraction of 1",
+        "01.1.why": (
+            "6 of 8 characters are unknown. [CLS] and [SEP] are put in by the tokenizer and are no characters of the wish."
+        ),
+        "01.1.wrong.special": (
+            "[CLS] and [SEP] are counted as characters of the wish here. Nobody typed them, so they make the rate "
+            "look better."
+        ),
+        "01.1.wrong.count": "6 is how many are unknown. A rate is a share: divide by the number of characters of the wish.",
+        "01.1.wrong.known": "this is the share of the characters that are known. The UNK rate is the share of the others.",
+        "01.1.wrong.percent": "75 is the rate in percent. As a fraction of 1 it is a hundred times smaller.",
+        "01.1.wrong.ratio": (
+            "this compares the unknown characters with the known ones. A share compares them with all characters."
+        ),
+        "01.1.hint1": "Count the tokens that are [UNK], and the tokens that stand for a character of the wish.",
+        "01.1.hint2": "The tokenizer put one token in front and one at the end; these two are not part of the wish.",
+        "01.1.hint3": "`tokens.count('[UNK]')` counts the unknown ones; all characters are `len(tokens) - 2`.",
+        "01.2.expected": "expected is a function padding_mask(ids) that returns an array (b, t) of 0 and 1",
+        "01.2.why": "real is all that is not [PAD]: [CLS], [SEP] and even [MASK] are places that the network looks at.",
+        "01.2.wrong.inverted": "your mask is the wrong way around: 1 stands for a real token, 0 for padding.",
+        "01.2.wrong.mask_token": (
+            "your mask has a 0 where [MASK] stands. A hidden token is a real place; only padding is left out. Two "
+            "things share the name."
+        ),
+        "01.2.wrong.where_masked": (
+            "your mask marks where [MASK] stands. That is the other thing of this name; the padding mask asks for "
+            "what is not [PAD]."
+        ),
+        "01.2.wrong.special": (
+            "your mask leaves out [CLS] and [SEP]. They are tokens of the input, and the network has learned with "
+            "them in sight."
+        ),
+        "01.2.wrong.all": "your mask is 1 everywhere, so the network takes the padding for text.",
+        "01.2.wrong.ids": "these are the ids themselves. The mask has a 1 or a 0 for each of them.",
+        "01.2.hint1": "Only one of the special tokens is padding; find its id.",
+        "01.2.hint2": "Compare the whole array with that id at once; numpy gives an array of booleans.",
+        "01.2.hint3": "`ids != 0` is True for every real token, and `.astype(int)` makes 0 and 1 of it.",
+        "01.3.expected": "expected is a function labels(ids, hidden) that returns an array (t) of ids and -100",
+        "01.3.why": (
+            "the model is asked about hidden tokens only, and the text itself has the answers: nobody has to write labels."
+        ),
+        "01.3.wrong.inverted": (
+            "your labels are the wrong way around: asked is what is hidden. A token in plain sight could simply be copied."
+        ),
+        "01.3.wrong.input": (
+            "this is the input of the network, with [MASK] in it. The labels are the answers: the original ids of "
+            "hidden tokens."
+        ),
+        "01.3.wrong.mask_id": "your labels say that the answer is [MASK]. The answer is the token that was there before.",
+        "01.3.wrong.zeros": (
+            "0 is the id of [PAD], so this asks the model to answer [PAD] everywhere else. -100 is the sign for: not asked."
+        ),
+        "01.3.wrong.everywhere": (
+            "your labels ask about every token, hidden or not. Copying what is in plain sight teaches nothing."
+        ),
+        "01.3.wrong.only_hidden": (
+            "your answer has the hidden ids only. Labels are as long as the text, so that each place finds its own."
+        ),
+        "01.3.hint1": "For each place there are two cases, hidden or not, and each has its label.",
+        "01.3.hint2": "`np.where(condition, a, b)` takes from a where the condition holds, and from b elsewhere.",
+        "01.3.hint3": "The condition is `hidden`, a is `ids`, and b is -100.",
+        "01.4.expected": "expected is a function restore(results, order) that returns an array (n) of numbers",
+        "01.4.why": (
+            "the i-th result goes to the place order[i]. Without this step every user gets the vector of somebody else."
+        ),
+        "01.4.wrong.again": (
+            "`results[order]` sorts once more instead of going back. It looks right for two texts that changed "
+            "places, and is wrong for most other orders."
+        ),
+        "01.4.wrong.unchanged": "your results are still in the order of length. The caller does not know about that order.",
+        "01.4.wrong.reversed": "turning the list around is right only if the texts came from the longest to the shortest.",
+        "01.4.wrong.places": (
+            "these are places, not results: where each text stands in the sorted list. Take the results at those places."
+        ),
+        "01.4.hint1": "Where does the first result belong? It is the result of the text at the place order[0].",
+        "01.4.hint2": "Make an empty array of the same size, and write each result to its place in it.",
+        "01.4.hint3": "`restored = np.empty_like(results)`, then `restored[order] = results`.",
+        "01.5.expected": "expected is a function pooled(vectors, mask) that returns an array (b, d): a vector per text",
+        "01.5.why": (
+            "padding has no vote, neither in the sum nor in the count; so the other texts of a batch do not matter."
+        ),
+        "01.5.wrong.bug": (
+            "this is the function with the bug: it averages over all t places, so padding has a vote, and a longer "
+            "neighbor changes the vector."
+        ),
+        "01.5.wrong.divides_by_all": (
+            "the sum leaves the padding out, and then it is divided by all t places. A longer neighbor makes the "
+            "vector shorter; divide by the real tokens."
+        ),
+        "01.5.wrong.sum": (
+            "this is the sum over the real tokens. A mean divides by how many there are, or long texts get long vectors."
+        ),
+        "01.5.wrong.first": (
+            "this takes the vector of the first token. That is another way to pool, which this model was not trained "
+            "for; the mean is asked for."
+        ),
+        "01.5.wrong.axis": "this sums over the d numbers of each vector. Sum over the t tokens: axis 1.",
+        "01.5.wrong.one_count": (
+            "this divides by the real tokens of the whole batch. Each text has its own number of tokens."
+        ),
+        "01.5.hint1": "Compare the places that take part in `vectors.mean(axis=1)` with those that should.",
+        "01.5.hint2": (
+            "Multiply the vectors with the mask, so that padding becomes 0; then sum over the tokens, and divide by "
+            "the number of real ones."
+        ),
+        "01.5.hint3": (
+            "`mask[:, :, None]` has a shape that fits the vectors, and `mask.sum(axis=1, keepdims=True)` counts the "
+            "real tokens of each text."
+        ),
+        "01.6.expected": "expected is a function worth_encoding(texts) that returns a list of strings",
+        "01.6.why": (
+            "clean first, then look for what is empty or repeated; and a wish is no worse for being short or in "
+            "another script."
+        ),
+        "01.6.wrong.duplicates_first": (
+            "your function looks for duplicates before it cleans. Two texts that differ in a space or an accent's "
+            "spelling are told apart then."
+        ),
+        "01.6.wrong.spaces": (
+            "your function counts words between spaces, and Chinese has none: 喜剧 is a whole wish, and so is a single "
+            "title."
+        ),
+        "01.6.wrong.ascii": (
+            "your function takes only a to z for letters. 喜剧 has two letters; `str.isalnum` knows the letters of all "
+            "scripts."
+        ),
+        "01.6.wrong.capitals": (
+            "your function keeps a wish twice if its capitals differ. To minilm both are the same tokens."
+        ),
+        "01.6.wrong.everything": "your function keeps texts in which nothing can be read, such as ??? or an empty one.",
+        "01.6.wrong.lower": (
+            "your function returns small letters. Compare in small letters, and return the clean text as it was typed."
+        ),
+        "01.6.wrong.order": (
+            "these are the right wishes in another order. Sets and sorting lose the order of first appearance; a "
+            "dictionary keeps it."
+        ),
+        "01.6.hint1": (
+            "Three steps, in this order: clean, leave out what has no letter or digit, leave out what was there before."
+        ),
+        "01.6.hint2": (
+            "`llmrec_lab.text.clean` does the first; `any(character.isalnum() for character in text)` decides the second."
+        ),
+        "01.6.hint3": (
+            "A dictionary keeps the order: `first.setdefault(text.lower(), text)` keeps the first spelling; the "
+            "answer is its values."
+        ),
+        "01.r1.question": (
+            "A slate shows that a film got a part of its score for *James Woods*, and the wish was about woods. What "
+            "is this?"
+        ),
+        "01.r1.a": "A bug: the parts do not sum to the score.",
+        "01.r1.a.why": (
+            "The parts do sum to the score; that was checked. The sum says nothing about whether a part makes sense."
+        ),
+        "01.r1.b": "An accident of names, which the reasons make visible.",
+        "01.r1.b.why": (
+            "The score is its parts, so a part that makes no sense can be seen, and a list without reasons would hide it."
+        ),
+        "01.r1.c": "A proof that the film fits.",
+        "01.r1.c.why": "The name matched, not the meaning. A reason has to be read by somebody who knows what was meant.",
+        "01.r2.question": (
+            "Two vectors describe users, and their first entry is the user's id. Why is their cosine of no use?"
+        ),
+        "01.r2.a": "Because ids are always larger than 1.",
+        "01.r2.a.why": "The size is not the point: a small id is as meaningless as a large one.",
+        "01.r2.b": "Because a cosine needs vectors of length 1.",
+        "01.r2.b.why": "The cosine divides by the lengths, so any length will do.",
+        "01.r2.c": "Because an id is a name, and the cosine treats it as an amount.",
+        "01.r2.c.why": "Another id for the same user gives another cosine, although nothing about the user has changed.",
+        "01.r3.question": "Lesson 00 asked for films in Chinese, and found some although all their texts are English. How?",
+        "01.r3.a": "An encoder that was trained on many languages gave both similar vectors.",
+        "01.r3.a.why": (
+            "The letters did not match, the meaning did. This lesson looks at what such an encoder needs first: to be "
+            "able to read."
+        ),
+        "01.r3.b": "The Chinese sentence was translated to English first.",
+        "01.r3.b.why": "There was no translation. The sentence and the films were compared as vectors.",
+        "01.r3.c": "The catalog has Chinese texts too.",
+        "01.r3.c.why": "It was checked that no text of the catalog has a Chinese character.",
+        "01.q1.question": "Why do language models cut rare words into parts, and not simply list all words?",
+        "01.q1.a": "Parts carry more meaning than words.",
+        "01.q1.a.why": "A part such as ##ya means little. Whole words are kept where they are frequent enough.",
+        "01.q1.b": "There is no end of words, and a list has one: with parts, a new word can still be written.",
+        "01.q1.b.why": (
+            "Names, new titles and typing errors are written with known parts, as long as all their letters are known."
+        ),
+        "01.q1.c": "It makes the texts shorter.",
+        "01.q1.c.why": "It makes them longer: a word becomes one token or several.",
+        "01.q2.question": "A tokenizer shows no unknown token in your users' language. What do you know about the model?",
+        "01.q2.a": "It understands the language.",
+        "01.q2.a.why": "A byte-level vocabulary can write anything, in languages that the model has never seen.",
+        "01.q2.b": "It was trained on the language.",
+        "01.q2.b.why": (
+            "The vocabulary does not show that; smollm2 has no unknown token in Chinese and was trained on English."
+        ),
+        "01.q2.c": "Its vocabulary can write the language; whether the model has learned it is open.",
+        "01.q2.c.why": "Look at the tokens per character too, and then test the model itself.",
+        "01.q2.d": "Its vectors for two opposite sentences differ a lot.",
+        "01.q2.d.why": (
+            "They differ a little at least, since the ids differ. Whether the difference means something is not known."
+        ),
+        "01.q3.question": (
+            "In a batch, one text has a [MASK] token and is shorter than the others. What is its padding mask?"
+        ),
+        "01.q3.a": "1 for all its own tokens, [MASK] too, then 0 to the end",
+        "01.q3.a.why": "The padding mask tells text from filler, and a hidden token is text.",
+        "01.q3.b": "0 where [MASK] stands, else 1",
+        "01.q3.b.why": "The network has to look at that place: it is where it is asked to guess.",
+        "01.q3.c": "1 everywhere",
+        "01.q3.c.why": "Then the network would take the padding for text, and the vectors would depend on the batch.",
+        "01.q4.question": "The same text gets another vector when another text is in its batch. What is likely?",
+        "01.q4.a": "The model draws random numbers.",
+        "01.q4.a.why": "When it is used and not trained, a BERT draws none: the same input gives the same output.",
+        "01.q4.b": "Padding has a say: the mask is missing, in the network or in the mean.",
+        "01.q4.b.why": "Other neighbors mean another padding. Compare with the text alone; the two should agree.",
+        "01.q4.c": "The texts of a batch are always mixed.",
+        "01.q4.c.why": "Each row is computed by itself. What they share is the length they are padded to.",
+        "01.q5.question": "Sorting texts by length before they are put into batches changes what?",
+        "01.q5.a": "the vectors",
+        "01.q5.a.why": "With a mask they stay the same. Only their order has to be restored.",
+        "01.q5.b": "the number of real tokens",
+        "01.q5.b.why": "The texts are the same, so their tokens are; what becomes fewer is the padding.",
+        "01.q5.c": "the amount of padding, and so the work",
+        "01.q5.c.why": "Texts of about the same length share a batch, and hardly any padding is computed.",
+        "01.q6.question": "Why can BERT not simply write a text from left to right, as GPT does?",
+        "01.q6.a": (
+            "It was trained to restore hidden tokens while looking at both sides, and the right side does not exist yet."
+        ),
+        "01.q6.a.why": "GPT looks only to the left, in training and in writing. Lesson 09 puts the two kinds together.",
+        "01.q6.b": "Its vocabulary is too small.",
+        "01.q6.b.why": "GPT-2 has a vocabulary of a similar kind. The way of looking is what differs.",
+        "01.q6.c": "It has no padding mask.",
+        "01.q6.c.why": "It has one. The mask that matters here is the one that hides what is to the right.",
     },
 }
 

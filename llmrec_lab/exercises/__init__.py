@@ -53,7 +53,7 @@ class Exercise:
 
     Args:
         id: lesson and number, such as `00.1`.
-        read: gives an answer as floats, strings or lists or raises Unreadable: `number`, `ids`, `letters`, `Calls(...)`
+        read: gives an answer as floats, strings or lists or raises Unreadable: `number`, `array`, `ids`, `letters`, `Calls()`
         reference: a right answer.
         misconceptions: the first one that an answer shows is named.
         tolerance: how far, relative and absolute, a number may be from the reference.
@@ -400,6 +400,25 @@ def one_id(value) -> str | int | float:
         return int(value) if isinstance(value, Integral) else number(value)
     except Unreadable:
         raise Unreadable("check.other", came=message("came.entry", came=describe(value))) from None
+
+
+def array(answer) -> list:
+    """Reads an answer that is a list or array of finite numbers of any shape; raises Unreadable for anything else.
+
+    Example:
+        >>> array(np.array([[True, False]])), array([0.5, 2])
+        ([[1.0, 0.0]], [0.5, 2.0])
+    """
+    values = np.asarray(answer if isinstance(answer, np.ndarray) or short(answer) else None)
+    numeric = values.dtype.kind in "biuf" and 0 < values.ndim and values.size <= LONGEST_LIST
+    if not numeric or not np.isfinite(values).all():
+        raise Unreadable("check.other", came=describe(answer))
+    return values.astype(float).tolist()
+
+
+def short(answer) -> bool:
+    """Whether an answer is a list, a tuple or a tensor that can be turned into an array without waiting."""
+    return (isinstance(answer, (list, tuple)) or hasattr(answer, "detach")) and len(answer) <= LONGEST_LIST
 
 
 def letters(answer) -> list:
