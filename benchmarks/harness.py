@@ -33,12 +33,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, median_low
 from timeit import Timer
 
 import psutil
+from threadpoolctl import threadpool_limits
 
 RESULTS = Path(__file__).parent / "results"
 ROUNDS = 3  # in each try; both sides take turns, so that a busy moment hits both
@@ -53,7 +54,7 @@ LIBRARIES = (
     "implicit",
     "ranx",
 )
-COLUMNS = "{work:<50} {peer:<36} {ours:<36} {ratio:>7} {must:>7} {goal:>7}  {verdict:<10} {foreign:>7}"
+COLUMNS = {"work": 48, "peer": 36, "ours": 34, "ratio": 7, "must": 7, "goal": 7, "verdict": 10, "foreign CPU": 11}  # widths
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def peer(module: str):
 
 
 def main(name: str, rows: Callable[[bool], Iterable[Race | Bound]]) -> None:
-    """Measure the rows of one script, print a line for each, and write them to a file.
+    """Measure the rows of one script, print them as a Markdown table, and write them to a file.
 
     With --quick nothing is judged, and the file goes to a scratch folder. Ends with status 1 if a row misses its must.
 
@@ -130,15 +131,12 @@ def main(name: str, rows: Callable[[bool], Iterable[Race | Bound]]) -> None:
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
     parser.add_argument("--quick", action="store_true", help="small sizes: does it run? Nothing is judged")
     quick = parser.parse_args().quick
-    print(
-        COLUMNS.format(
-            work=name, peer="peer", ours="ours", ratio="ratio", must="must", goal="goal", verdict="", foreign="foreign"
-        )
-    )
-    found = []
+    print(line({column: column for column in COLUMNS}), line({column: "-" * w for column, w in COLUMNS.items()}), sep="\n")
+    found, before = [], cpu_clock()
     for row in rows(quick):
-        found.append(measured(row, quick))
-        print(line(found[-1]), flush=True)
+        kept = measured(row, quick) | {"foreign_cpu": foreign_share(before, before := cpu_clock())}
+        found.append({key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in kept.items()})
+        print(line(cells(found[-1])), flush=True)
     folder = Path(tempfile.mkdtemp()) if quick else RESULTS
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(machine() | {"quick": quick, "rows": found}, indent=1) + "\n")
@@ -147,38 +145,35 @@ def main(name: str, rows: Callable[[bool], Iterable[Race | Bound]]) -> None:
 
 
 def measured(row: Race | Bound, quick: bool = False) -> dict:
-    """What a row of results/*.json says: the fields of the row, what was measured, and the verdict."""
-    if isinstance(row, Bound):
-        kept, reached = asdict(row), lambda wanted: row.value <= wanted
-    else:
-        kept = {key: value for key, value in vars(row).items() if not callable(value)} | race(row, quick)
-        reached = lambda wanted: kept["ratio"] >= wanted  # noqa: E731
+    """What results/*.json say of a row: its fields, what was measured, and the verdict `goal`, `must`, or `missed`."""
+    kept = {key: value for key, value in vars(row).items() if not callable(value)}
+    kept |= race(row, quick) if isinstance(row, Race) else {}
+
+    def reached(limit: float | None) -> bool:
+        return limit is not None and (kept["ratio"] >= limit if isinstance(row, Race) else row.value <= limit)
+
     if quick or row.must is None:
         return kept | {"verdict": "not judged"}
-    if not reached(row.must):
-        return kept | {"verdict": "missed"}
-    return kept | {"verdict": "goal" if row.goal is not None and reached(row.goal) else "must"}
+    return kept | {"verdict": "missed" if not reached(row.must) else "goal" if reached(row.goal) else "must"}
 
 
 def race(row: Race, quick: bool = False) -> dict:
-    """Up to three tries at a race; two that agree on whether the must was reached decide.
+    """Up to three tries; two that agree on whether the must was reached decide.
 
     Returns:
-        `ratio` of the deciding try, medians of the seconds of both sides, and the share of the machine that others used.
+        `ratio`, that of the deciding try, and the medians of the seconds of both sides over all rounds.
     """
     clock = time.process_time if row.threads == 1 else time.perf_counter
     timers = [Timer(run, timer=clock) for run in (row.run_peer, row.run_ours)]
     ratios, rounds = [], []
-    with thread_limit(row.threads), foreign_cpu() as foreign:
+    with thread_limit(row.threads):
         counts = [timer.autorange()[0] for timer in timers]  # so many that a round takes 0.2 s; warms up, too
         while not decided(ratios, None if quick else row.must):
-            latest = [[t.timeit(n) / n for t, n in zip(timers, counts)] for _ in range(1 if quick else ROUNDS)]
-            peer_seconds, our_seconds = map(median, zip(*latest))
+            rounds += [[t.timeit(n) / n for t, n in zip(timers, counts)] for _ in range(1 if quick else ROUNDS)]
+            peer_seconds, our_seconds = map(median, zip(*rounds[-ROUNDS:]))
             ratios.append(peer_seconds / our_seconds)
-            rounds += latest
     peer_seconds, our_seconds = map(median, zip(*rounds))
-    seconds = {"peer_seconds": float(f"{peer_seconds:.4g}"), "our_seconds": float(f"{our_seconds:.4g}")}
-    return {"ratio": round(median_low(ratios), 3), **seconds, "foreign_cpu": round(foreign["share"], 3)}
+    return {"ratio": median_low(ratios), "peer_seconds": peer_seconds, "our_seconds": our_seconds}
 
 
 def decided(ratios: list[float], must: float | None) -> bool:
@@ -188,15 +183,16 @@ def decided(ratios: list[float], must: float | None) -> bool:
         >>> decided([5.1], 5), decided([5.1, 4.9], 5), decided([5.1, 4.9, 5.2], 5)
         (False, False, True)
     """
-    hits = sum(ratio >= (must or 0) for ratio in ratios)
-    return max(hits, len(ratios) - hits) >= (1 if must is None else 2)
+    if must is None:
+        return len(ratios) == 1
+    hits = sum(ratio >= must for ratio in ratios)
+    return max(hits, len(ratios) - hits) == 2
 
 
 @contextmanager
 def thread_limit(threads: int):
     """Let numpy, scikit-learn, and torch use so many threads inside the block."""
     import torch
-    from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
     with threadpool_limits(threads):
@@ -207,43 +203,51 @@ def thread_limit(threads: int):
             torch.set_num_threads(before)
 
 
-@contextmanager
-def foreign_cpu():
-    """Yields a dict that holds, after the block, the `share` of the machine's CPU time that other processes used."""
-    share = {}
-    start, busy, own = time.perf_counter(), busy_seconds(), own_seconds()
-    yield share
-    others = (busy_seconds() - busy) - (own_seconds() - own)
-    share["share"] = max(0.0, others / (time.perf_counter() - start) / os.cpu_count())
+def cpu_clock() -> tuple[float, float]:
+    """Wall seconds, and the CPU seconds that all other processes of the machine have used."""
+    spent = psutil.cpu_times()._asdict()
+    idle = ("idle", "iowait", "guest", "guest_nice")  # user and nice hold those of guests already
+    busy = sum(seconds for kind, seconds in spent.items() if kind not in idle)
+    return time.perf_counter(), busy - sum(os.times()[:4])  # ours: this process and the children that it waited for
 
 
-def busy_seconds() -> float:
-    """CPU seconds that all processes of the machine have used since it started."""
-    times = psutil.cpu_times()._asdict()
-    idle = ("idle", "iowait", "guest", "guest_nice")  # guests are counted in user and nice already
-    return sum(seconds for kind, seconds in times.items() if kind not in idle)
+def foreign_share(before: tuple[float, float], after: tuple[float, float]) -> float:
+    """The share of the machine that others used between two readings of `cpu_clock`.
+
+    Example:
+        >>> foreign_share((0, 100), (10, 100 + 5 * os.cpu_count()))
+        0.5
+    """
+    return max(0.0, (after[1] - before[1]) / (after[0] - before[0]) / os.cpu_count())
 
 
-def own_seconds() -> float:
-    """CPU seconds that this process and the children that it waited for have used."""
-    return sum(os.times()[:4])
-
-
-def line(row: dict) -> str:
-    """A row of the table."""
-
-    def number(value, unit=""):
-        return "" if value is None else f"{value:.3g}{unit}"
-
+def cells(row: dict) -> dict[str, str]:
+    """A row of results/*.json as text, by column."""
+    unit = " " + row["unit"] if "unit" in row else "x"
+    shown = {key: "" if row.get(key) is None else f"{row[key]:.3g}{unit}" for key in ("ratio", "must", "goal", "value")}
+    shown |= {"work": row["work"], "verdict": row["verdict"], "foreign CPU": f"{row['foreign_cpu']:.0%}"}
     if "unit" in row:
-        unit = " " + row["unit"]
-        cells = {"peer": "", "ours": number(row["value"], unit), "ratio": "", "foreign": ""}
-    else:
-        unit, threads = "x", f"{row['threads']}T"
-        peer, ours = f"{row['peer']} {row['peer_seconds']:.3g} s", f"{row['ours']} {row['our_seconds']:.3g} s {threads}"
-        cells = {"peer": peer, "ours": ours, "ratio": number(row["ratio"], unit), "foreign": f"{row['foreign_cpu']:.0%}"}
-    limits = {key: number(row[key], unit) for key in ("must", "goal")}
-    return COLUMNS.format(work=row["work"], verdict=row["verdict"], **cells, **limits)
+        return shown | {"peer": "", "ours": shown["value"]}
+    peer, ours = f"{row['peer']} {duration(row['peer_seconds'])}", f"{row['ours']} {duration(row['our_seconds'])}"
+    return shown | {"peer": peer, "ours": f"{ours} {row['threads']}T"}
+
+
+def duration(seconds: float) -> str:
+    """Seconds with a unit that fits.
+
+    Example:
+        >>> duration(12.345), duration(0.0123), duration(4.5e-6)
+        ('12.3 s', '12.3 ms', '4.5 us')
+    """
+    size, unit = next(
+        (size, unit) for size, unit in ((1, "s"), (1e-3, "ms"), (1e-6, "us")) if seconds >= size or unit == "us"
+    )
+    return f"{seconds / size:.3g} {unit}"
+
+
+def line(texts: dict[str, str]) -> str:
+    """A line of the Markdown table."""
+    return "| " + " | ".join(texts[column].ljust(width) for column, width in COLUMNS.items()) + " |"
 
 
 def machine() -> dict:
