@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from llmrec_lab.errors import AssetError, DataError
-from llmrec_lab.model_files import MAX_TOKENS, CachedEncoder, checked_texts, model_folder
+from llmrec_lab.model_files import MAX_TOKENS, CachedEncoder, checked_texts, damage_is_refused, model_folder
 from llmrec_lab.text import clean
 
 CPU_TOKENS = 1024  # padded tokens a batch: what they become stays in the processor's cache; 4,096 took 1.4 times as long
@@ -266,11 +266,9 @@ def read_model(folder: Path, name: str) -> tuple[dict, dict[str, torch.Tensor], 
     from safetensors import safe_open
     from tokenizers import Tokenizer
 
-    try:
+    with damage_is_refused(name):
         config = dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
         with safe_open(folder / "model.safetensors", "pt") as stored:  # mapped: a sentence touches ten rows of e5's 384 MB
             weights = {key.removeprefix("bert."): stored.get_tensor(key) for key in stored.keys()}
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as problem:  # what the libraries raise for a damaged file goes up to a bare Exception
-        raise AssetError(f"{name}: a file is damaged ({clean(problem)[:80]}); fetch the model again") from None
     return config, weights, tokenizer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -99,6 +100,15 @@ def model_folder(name: str) -> tuple[Path, str]:
     if missing:
         raise AssetError(f"{name} has no {', '.join(missing)}; a model folder needs all three files")
     return folder, sha256_of(folder / "model.safetensors")
+
+
+@contextmanager
+def damage_is_refused(name: str):
+    """Inside the block a model's files are read; what goes wrong there is an AssetError that names the model."""
+    try:
+        yield
+    except Exception as problem:  # what the libraries raise for a damaged file goes up to a bare Exception
+        raise AssetError(f"{name}: a file is damaged ({clean(problem)[:80]}); fetch the model again") from None
 
 
 def sha_prefix(asset: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from llmrec_lab.model_files import CachedEncoder, checked_texts, model_folder
+from llmrec_lab.model_files import CachedEncoder, checked_texts, damage_is_refused, model_folder
 
 FEW = 8  # more texts than this, or longer ones, are work for torch
 SHORT = 64  # tokens
@@ -35,9 +35,10 @@ class QuickEncoder(CachedEncoder):
         from tokenizers import Tokenizer
 
         self.folder, fingerprint = model_folder(name)
-        self.config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
-        super().__init__(name, fingerprint, self.config["hidden_size"])
-        self.tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        with damage_is_refused(name):
+            self.config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+            self.tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+            super().__init__(name, fingerprint, self.config["hidden_size"])
         self.tokenizer.no_padding()
 
     @cached_property
@@ -50,7 +51,8 @@ class QuickEncoder(CachedEncoder):
     @cached_property
     def weights(self) -> dict[str, np.ndarray]:
         """The float32 weights by name, mapped into memory and read where they are used."""
-        return mapped_arrays(self.folder / "model.safetensors")
+        with damage_is_refused(self.name):
+            return mapped_arrays(self.folder / "model.safetensors")
 
     def encode(self, texts: list[str], progress: bool = False) -> np.ndarray:
         """Unit vectors of texts; see `Encoder.encode`.
@@ -117,7 +119,10 @@ def gelu(x: np.ndarray) -> np.ndarray:
 
 
 def mapped_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The float32 tensors of a safetensors file as arrays that are read only where they are used."""
+    """The float32 tensors of a safetensors file as arrays that are read only where they are used.
+
+    `safetensors.safe_open` does that for torch; for numpy it copies all 471 MB of e5, which takes seconds.
+    """
     raw = np.memmap(path, dtype=np.uint8, mode="r")
     length = int(raw[:8].view("<u8")[0])
     header = json.loads(raw[8 : 8 + length].tobytes())

@@ -6,8 +6,10 @@ import sys
 
 import numpy as np
 import pytest
+from test_encoder import make_model
 
 from llmrec_lab.encoder import load_encoder
+from llmrec_lab.errors import AssetError
 from llmrec_lab.quick import FEW, QuickEncoder
 
 TEXTS = ["gunfights at high noon", "", "我喜欢太空探险的科幻电影", "a", "Something light, please: it was a long day!"]
@@ -23,6 +25,16 @@ def test_many_or_long_texts_are_left_to_torch(texts):
     quick = QuickEncoder("minilm")
     quick.tokens = lambda ids: pytest.fail("encoded by numpy")
     assert quick.encode(texts).shape == (len(texts), 384)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
+@pytest.mark.parametrize("content", [b"", b"\x00\x01", b"{}", b"[]", "half"])
+def test_a_damaged_file_is_refused_and_its_model_named(tmp_path, name, content):
+    folder = make_model(tmp_path / "tiny")
+    path = folder / name
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content == "half" else content)
+    with pytest.raises(AssetError, match="tiny: a file is damaged .*; fetch the model again"):
+        QuickEncoder(str(folder)).encode(["a"])
 
 
 def test_both_share_the_cache():
