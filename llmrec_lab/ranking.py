@@ -8,7 +8,7 @@ from llmrec_lab.errors import DataError
 
 DIGITS = 6  # scores are compared after rounding: matrix products differ in later digits with the number of rows
 SLACK = 10.0**-DIGITS  # scores that are further apart never tie
-QUERIES, CELLS, PAIRS = 256, 2**21, 512  # worked on at a time: single-precision scores of so many cells fill 8 MB
+QUERIES, CELLS, PAIRS = 256, 2**20, 512  # worked on at a time: single-precision scores of so many cells fill 4 MB
 
 
 def id_order(item_ids: np.ndarray) -> np.ndarray:
