@@ -223,6 +223,22 @@ class Histories:
         starts = np.concatenate([[0], np.cumsum(counts)])
         return Histories(self.user_ids, self.items[keep], self.timestamps[keep], starts, self.n_items)
 
+    def of_users(self, user_ids) -> Histories:
+        """The histories of the given users, in that order; empty for a user that has none.
+
+        Args:
+            user_ids: strings.
+
+        Returns:
+            Histories with one row for each of `user_ids`.
+        """
+        user_ids = np.asarray(list(user_ids), dtype=object)
+        rows = pd.Index(self.user_ids).get_indexer(user_ids)
+        lengths = np.append(np.diff(self.starts), 0)[rows]  # row -1, no such user, has the appended 0
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        at = np.repeat(self.starts[rows] - starts[:-1], lengths) + np.arange(starts[-1])
+        return Histories(user_ids, self.items[at], self.timestamps[at], starts, self.n_items)
+
     def matrix(self):
         """(m, n_items) scipy CSR matrix, float32: 1 where the user met the item, however often."""
         from scipy.sparse import csr_matrix

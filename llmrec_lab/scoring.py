@@ -105,59 +105,10 @@ class HistoryText:
         """
         directions = np.zeros((len(histories), self.vectors.shape[1]))  # (m, d)
         for row in range(len(histories)):
-            _, centers, weights = decompose_history(histories.of(row), self.vectors, self.titles, self.config)
+            _, centers, weights = self.interests(histories.of(row))
             directions[row] = weights @ centers  # a weighted sum of cosines is the cosine to the weighted sum
         return directions @ self.vectors.T
 
-
-def standardize(scores: np.ndarray) -> np.ndarray:
-    """Each user's scores with mean 0 and standard deviation 1, so that parts of different make can be added.
-
-    Args:
-        scores: (m, n).
-
-    Returns:
-        (m, n) float64; zeros where all scores of a user are equal.
-
-    Example:
-        >>> standardize(np.array([[1.0, 3.0], [2.0, 2.0]]))
-        array([[-1.,  1.],
-               [ 0.,  0.]])
-    """
-    scores = np.asarray(scores, dtype=np.float64)
-    spread = scores.std(axis=1, keepdims=True)
-    return np.divide(scores - scores.mean(axis=1, keepdims=True), spread, out=np.zeros_like(scores), where=spread > 1e-9)
-
-
-def learn_weights(candidates: np.ndarray) -> np.ndarray:
-    """Non-negative weights of the parts under which the item that was met is the likeliest of all candidates.
-
-    Args:
-        candidates: (q, c, p) standardized parts of c candidates for q users; the first candidate is the one that was met.
-
-    Returns:
-        (p) weights; they minimize the mean of -log softmax of the first candidate, which is convex, so there is one answer.
-
-    Example:
-        >>> useful = np.array([[[1.0, 0.3], [0.0, 0.9]], [[0.2, 0.1], [0.9, 0.4]], [[0.8, 0.2], [0.1, 0.5]]])
-        >>> (learn_weights(useful) > 0).tolist()
-        [True, False]
-    """
-    from scipy.optimize import minimize
-
-    first = candidates[:, 0].mean(axis=0)  # (p)
-
-    def loss(weights):
-        logits = candidates @ weights  # (q, c)
-        top = logits.max(axis=1, keepdims=True)
-        odds = np.exp(logits - top)
-        total = odds.sum(axis=1, keepdims=True)
-        expected = np.einsum("qc,qcp->p", odds / total, candidates) / len(candidates)
-        value = (np.log(total) + top).mean() - first @ weights
-        return value + RIDGE * weights @ weights, expected - first + 2 * RIDGE * weights
-
-    start = np.full(candidates.shape[-1], 0.1)
-    return minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(start)).x
-
-
-RIDGE = 1e-3  # keeps the weights finite when few users make the candidates separable
+    def interests(self, items: np.ndarray):
+        """The interests in one history, as `decompose_history` returns them."""
+        return decompose_history(items, self.vectors, self.titles, self.config)

@@ -7,12 +7,21 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from llmrec_lab import baselines
-from llmrec_lab.baselines import EASE, ItemKNN, MarkovChain, Popularity
+from llmrec_lab.baselines import EASE, CoViewing, ItemKNN, MarkovChain, Popularity, RecentPopularity
 from llmrec_lab.catalog import Histories
 from llmrec_lab.errors import DataError
 
-MODELS = [Popularity(), ItemKNN(k=3), EASE(regularization=2.0), MarkovChain()]
-each_model = pytest.mark.parametrize("model", [copy.copy(m) for m in MODELS], ids=lambda m: type(m).__name__)
+MODELS = [
+    Popularity(),
+    RecentPopularity(moments=7, half_life=2),
+    ItemKNN(k=3),
+    ItemKNN(k=3, half_life=2),
+    CoViewing(window=4),
+    EASE(regularization=2.0),
+    EASE(regularization=2.0, half_life=2, window=4, max_items=9),
+    MarkovChain(),
+]
+each_model = pytest.mark.parametrize("model", [copy.copy(m) for m in MODELS], ids=str)
 
 
 def histories_of(*items, n_items):
@@ -119,8 +128,105 @@ def test_ease_with_two_items_by_hand():
 
 def test_ease_says_when_the_regularization_is_too_small():
     twins = histories_of([0, 1], [0, 1], n_items=2)  # two equal columns: the Gram matrix has no inverse
-    with pytest.raises(DataError, match=r"EASE\(regularization=1e-12\).*raise the regularization"):
+    with pytest.raises(DataError, match=r"EASE\(regularization=1e-12, .*raise the regularization"):
         EASE(1e-12).fit(twins)
+
+
+@pytest.mark.parametrize("half_life", [0.5, 3.0])
+def test_with_a_half_life_the_latest_items_count_most(crowd, half_life):
+    profile = np.zeros((len(crowd), crowd.n_items))
+    for row in range(len(crowd)):
+        for place, item in enumerate(crowd.of(row)[::-1]):
+            profile[row, item] += 0.5 ** (place / half_life)
+    for model in (EASE(2.0), ItemKNN(k=3)):
+        weights = model.fit(crowd).weights
+        aged = type(model)(model.regularization if type(model) is EASE else model.k, half_life=half_life).fit(crowd)
+        np.testing.assert_allclose(aged.scores(crowd), profile @ weights, atol=1e-5)
+
+
+def neighbors_by_loops(histories, window):
+    """The Gram matrices of all stretches of `window` places, over the ends too, added and divided by `window`."""
+    total = np.zeros((histories.n_items,) * 2)
+    for row in range(len(histories)):
+        items = histories.of(row)
+        for start in range(1 - window, len(items)):
+            stretch = items[max(start, 0) : start + window]
+            counts = np.bincount(stretch, minlength=histories.n_items)
+            same = np.zeros((histories.n_items,) * 2)
+            np.add.at(same, (stretch[:, None], stretch[None, :]), 1)
+            assert same.sum() == counts.sum() ** 2
+            total += same
+    return total / window
+
+
+@pytest.mark.parametrize("window", [1, 3, 50])
+def test_neighbors_are_counted_as_in_all_stretches_of_a_history(crowd, window):
+    found = baselines.neighbor_counts(crowd, window).toarray()
+    np.testing.assert_allclose(found, neighbors_by_loops(crowd, window), rtol=1e-5, atol=1e-5)
+    assert np.linalg.eigvalsh(found).min() > -1e-4
+
+
+def test_ease_of_neighbors_is_the_published_formula_on_their_counts(crowd):
+    counts = neighbors_by_loops(crowd, 4)
+    inverse = np.linalg.inv(counts + 2.0 * np.eye(len(counts)))
+    expected = np.eye(len(counts)) - inverse / inverse.diagonal()
+    np.testing.assert_allclose(EASE(2.0, window=4).fit(crowd).weights, expected, atol=1e-5)
+
+
+def test_ease_of_many_items_is_ease_of_the_most_popular_alone(crowd):
+    popular = np.sort(np.argsort(-np.asarray(crowd.matrix().sum(axis=0))[0], kind="stable")[:9])
+    expected = np.zeros((len(crowd), crowd.n_items))
+    liked = crowd.matrix().toarray()[:, popular].astype(float)
+    expected[:, popular] = liked @ ease_as_published(liked, 2.0)
+    np.testing.assert_allclose(EASE(2.0, max_items=9).fit(crowd).scores(crowd), expected, atol=1e-5)
+
+
+def test_a_matrix_larger_than_a_block_is_mirrored(monkeypatch, rng):
+    monkeypatch.setattr(baselines, "BLOCK", 4)
+    square = rng.normal(size=(11, 11))
+    expected = np.tril(square) + np.tril(square, -1).T
+    baselines.mirror_lower(square)
+    np.testing.assert_array_equal(square, expected)
+
+
+@pytest.mark.parametrize("window", [2, 5])
+def test_co_viewing_is_the_cosine_of_neighbor_counts(crowd, window):
+    counts = neighbors_by_loops(crowd, window)
+    np.fill_diagonal(counts, 0)
+    met = np.maximum(crowd.matrix().sum(axis=0), 1)
+    expected = counts / np.sqrt(np.asarray(met).T @ np.asarray(met))
+    np.testing.assert_allclose(CoViewing(window).fit(crowd).weights.toarray(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_recent_popularity_knows_nothing_of_what_came_later():
+    # Item 0 was met early, item 1 in the middle by the user who is asked, item 2 later.
+    histories = Histories(np.array(["a", "b", "c"]), np.array([0, 1, 2]), np.array([0, 500, 999]), np.arange(4), 3)
+    scores = RecentPopularity(moments=10, half_life=5).fit(histories).scores(histories)
+    np.testing.assert_allclose(scores[0], 0)
+    np.testing.assert_allclose(scores[1], [np.log1p(0.5 ** (4 / 5)), 0, 0], rtol=1e-6)
+
+
+def test_recent_popularity_halves_and_adds_up():
+    times = np.array([0, 0, 50, 100])
+    histories = Histories(np.array(["a", "b", "c", "d"]), np.array([0, 0, 1, 2]), times, np.arange(5), 3)
+    model = RecentPopularity(moments=10, half_life=2).fit(histories)
+    nobody = Histories(np.array(["new"]), np.array([], dtype=int), np.array([], dtype=int), np.array([0, 0]), 3)
+    expected = np.log1p([2 * 0.5**5, 0.5 ** (5 / 2), 1])
+    np.testing.assert_allclose(model.scores(nobody)[0], expected, rtol=1e-5)
+
+
+def test_recent_popularity_of_events_at_one_time_is_popularity_for_newcomers():
+    histories = Histories(np.array(["a", "b", "c"]), np.array([0, 1, 1]), np.array([7, 7, 7]), np.arange(4), 2)
+    model = RecentPopularity().fit(histories)
+    assert model.scores(histories.take(np.zeros(3, dtype=bool)))[0].argmax() == 1
+    assert not model.scores(histories).any()
+
+
+@pytest.mark.parametrize("make", [RecentPopularity, CoViewing, EASE, ItemKNN])
+def test_a_half_life_that_is_not_above_zero_is_refused(make):
+    for bad in (0, -1.0, float("nan")):
+        with pytest.raises(DataError, match="half_life.*pass a number above zero"):
+            make(half_life=bad)
 
 
 def test_markov_of_bo_counts_what_followed_alien(histories):
@@ -164,15 +270,18 @@ def test_fit_returns_the_model(model, histories):
 @each_model
 def test_users_it_was_not_fitted_on_get_scores(model, histories):
     model.fit(histories)
-    newcomer = histories_of([0, 1, 3], n_items=5)  # what Ada met
+    newcomer = histories.of_users(["ada"])
+    newcomer = Histories(np.array(["new"]), newcomer.items, newcomer.timestamps, newcomer.starts, 5)
     np.testing.assert_allclose(model.scores(newcomer)[0], model.scores(histories)[0], rtol=1e-6)
 
 
 @each_model
 def test_an_empty_history_gets_zeros_or_popularity(model, histories):
-    scores = model.fit(histories).scores(histories_of([], n_items=5))
-    expected = np.array([[1, 2 / 3, 1 / 3, 1 / 3, 1 / 3]]) if isinstance(model, Popularity) else np.zeros((1, 5))
-    np.testing.assert_allclose(scores, expected, rtol=1e-6)
+    scores = model.fit(histories).scores(histories_of([], n_items=5))[0]
+    if isinstance(model, Popularity):
+        np.testing.assert_allclose(scores, [1, 2 / 3, 1 / 3, 1 / 3, 1 / 3], rtol=1e-6)
+    else:
+        assert (scores > 0).all() if isinstance(model, RecentPopularity) else not scores.any()
 
 
 @each_model
@@ -196,7 +305,7 @@ def test_scores_change_neither_the_model_nor_the_histories(model, crowd):
 @each_model
 def test_the_order_of_users_changes_nothing(model, crowd):
     order = np.random.default_rng(5).permutation(len(crowd))
-    shuffled = histories_of(*[crowd.of(row) for row in order], n_items=crowd.n_items)
+    shuffled = crowd.of_users(crowd.user_ids[order])
     scores = model.fit(crowd).scores(crowd)
     np.testing.assert_array_equal(model.fit(shuffled).scores(shuffled), scores[order])
 
@@ -226,7 +335,7 @@ def test_a_table_instead_of_histories_is_refused(model, tiny):
         model.fit(tiny[1])
 
 
-@pytest.mark.parametrize("model", [ItemKNN, EASE, MarkovChain])
+@pytest.mark.parametrize("model", [ItemKNN, EASE, MarkovChain, CoViewing, RecentPopularity])
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
 def test_settings_must_be_above_zero(model, value):
     with pytest.raises(DataError, match=rf"{model.__name__}\(\w+\) came as {value}"):

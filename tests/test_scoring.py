@@ -4,11 +4,10 @@ import copy
 
 import numpy as np
 import pytest
-from scipy.special import log_softmax
 from sklearn.metrics.pairwise import cosine_similarity
 
 from llmrec_lab.interests import Interests, build_concepts, decompose_history, decompose_text, unit_rows
-from llmrec_lab.scoring import RIDGE, HistoryText, cosine, interest_scores, learn_weights, standardize, wish_parts
+from llmrec_lab.scoring import HistoryText, cosine, interest_scores, wish_parts
 
 
 @pytest.fixture
@@ -80,77 +79,6 @@ def test_each_part_is_its_definition(world, word_counts, tiny):
     share = 0.5 * found.codes[0, concepts.names.index("genre comedy")]
     np.testing.assert_allclose(parts["genre comedy"], [0, 0, 0, 0, share])
     assert share > 0
-
-
-# Standardized scores
-
-
-def test_standardized_scores_have_mean_0_and_deviation_1(rng):
-    scores = rng.normal(3, 5, size=(4, 50))
-    found = standardize(scores)
-    np.testing.assert_allclose(found.mean(axis=1), 0, atol=1e-6)
-    np.testing.assert_allclose(found.std(axis=1), 1, atol=1e-5)
-    np.testing.assert_array_equal(found.argsort(axis=1), scores.argsort(axis=1))
-
-
-def test_standardizing_depends_on_the_user_alone(rng):
-    scores = rng.normal(size=(4, 20))
-    np.testing.assert_array_equal(standardize(scores)[[2]], standardize(scores[[2]]))
-
-
-def test_equal_scores_become_zeros_and_the_argument_is_left_alone():
-    scores = np.full((2, 3), 7.0)
-    assert not standardize(scores).any() and (scores == 7).all()
-
-
-# Weights
-
-
-def mean_loss(candidates, weights):
-    """The mean of -log softmax of the first candidate, with the ridge."""
-    return -log_softmax(candidates @ weights, axis=1)[:, 0].mean() + RIDGE * np.sum(np.square(weights))
-
-
-def problem(rng, useful, n_users=200, n_candidates=20):
-    """Random parts; the first candidate's part p is raised by useful[p]."""
-    candidates = rng.normal(size=(n_users, n_candidates, len(useful)))
-    candidates[:, 0] += useful
-    return candidates
-
-
-@pytest.mark.parametrize("useful", [(1.0, 0.4), (0.0, 0.8), (-0.5, 0.6)])
-def test_learned_weights_are_the_best_of_a_fine_grid(rng, useful):
-    candidates = problem(rng, useful)
-    steps = np.arange(0, 2.001, 0.05)
-    losses = np.array([[mean_loss(candidates, np.array([a, b])) for b in steps] for a in steps])
-    best = np.unravel_index(losses.argmin(), losses.shape)
-    found = learn_weights(candidates)
-    np.testing.assert_allclose(found, steps[list(best)], atol=0.05)
-    assert mean_loss(candidates, found) <= losses.min() + 1e-7
-
-
-def test_a_planted_part_gets_its_weight_and_noise_gets_little(rng):
-    noise, useful = learn_weights(problem(rng, (0.0, 1.5), n_users=1000))
-    assert useful > 1.2 and noise < 0.1
-
-
-def test_a_harmful_part_gets_exactly_zero(rng):
-    assert learn_weights(problem(rng, (1.0, -1.0, 0.5)))[1] == 0
-
-
-def test_weights_stay_finite_where_the_best_item_always_wins():
-    candidates = np.zeros((3, 4, 1))
-    candidates[:, 0] = 1.0
-    grid = np.arange(0, 20, 0.01)
-    best = grid[np.argmin(np.log(1 + 3 * np.exp(-grid)) + 1e-3 * grid**2)]  # without the second term the best is infinite
-    np.testing.assert_allclose(learn_weights(candidates), [best], atol=0.05)
-
-
-def test_learning_weights_changes_nothing_and_repeats(rng):
-    candidates = problem(rng, (1.0, 0.4))
-    before = candidates.copy()
-    np.testing.assert_array_equal(learn_weights(candidates), learn_weights(candidates))
-    np.testing.assert_array_equal(candidates, before)
 
 
 # The text of a history
