@@ -3,6 +3,7 @@
 import gzip
 import json
 import zipfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -205,13 +206,14 @@ def test_a_minimum_that_is_no_count_is_refused(tmp_path, least):
 
 
 def test_sorting_in_blocks_of_users_changes_nothing(rng, monkeypatch):
-    """Ids of several lengths, many ties in time, one user with more rows than a block."""
+    """Ids of several lengths, many ties in time, a user with more rows than a block, ids in no order."""
     users, items = (rng.integers(0, 40, 5000) // rng.integers(1, 9, 5000)).astype(str), rng.integers(0, 99, 5000).astype(str)
     users[:900] = "17"
     log = {"user_id": users, "item_id": items, "timestamp": rng.integers(0, 50, 5000), "rating": rng.random(5000)}
     events = pd.DataFrame(log)
     monkeypatch.setattr(formats, "BLOCK", 700)
-    blocks = to_interactions(events.astype({"user_id": "category", "item_id": "category"}))
+    as_read = {name: pd.Categorical(events[name], rng.permutation(events[name].unique())) for name in ("user_id", "item_id")}
+    blocks = to_interactions(events.assign(**as_read))
     pd.testing.assert_frame_equal(blocks.frame, Interactions.from_frame(events).frame)
     assert BLOCK > 100_000
 
@@ -223,7 +225,7 @@ def test_a_name_is_downloaded_and_a_path_of_that_name_goes_first(tmp_path, monke
     fetched = pack(tmp_path / "fetched.zip", ml_100k())
     monkeypatch.setattr(formats, "download", lambda name: fetched if name == "ml-100k" else pytest.fail(name))
     monkeypatch.chdir(tmp_path)
-    assert len(load_dataset("ml-100k", 0).catalog) == 4
+    assert len(load_dataset("ml-100k", 0).catalog) == len(load_dataset(Path("ml-100k"), 0).catalog) == 4
     write(tmp_path / "ml-100k", ml_1m() | {"movies.dat": b"1::Toy Story (1995)::Comedy\n"})
     assert len(load_dataset("ml-100k", 0).catalog) == 1
 
@@ -290,6 +292,11 @@ def test_of_several_ratings_one_must_be_named(tmp_path):
     with pytest.raises(DataError, match="found the ratings All_Beauty.csv, All_Beauty.jsonl; pass the path of one of them"):
         load_dataset(folder)
     assert len(load_dataset(folder / "All_Beauty.jsonl", 1).catalog) == 2
+
+
+def test_products_may_lie_there_unpacked_and_packed(tmp_path):
+    folder = write(tmp_path, amazon() | {"meta_All_Beauty.jsonl.gz": b"never read"})
+    assert len(load_dataset(folder, 1).catalog) == 2
 
 
 def test_times_of_amazon_that_are_seconds_are_refused(tmp_path):

@@ -7,7 +7,7 @@ was collected by the McAuley Lab, and states no license (Hou et al. 2024, arXiv 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
@@ -77,8 +77,8 @@ def locate(source: str | Path) -> Path:
     path = Path(source).expanduser()
     if path.exists():
         return path
-    if source in DOWNLOADS:
-        return download(source)
+    if str(source) in DOWNLOADS:
+        return download(str(source))
     raise DataError(f"no path and no download is called {str(source)!r}; there are {', '.join(DOWNLOADS)}")
 
 
@@ -148,14 +148,14 @@ def read_dat(files: dict[str, Member]) -> Source:
 
 def read_csv(files: dict[str, Member]) -> Source:
     """ratings.csv and movies.csv."""
-    films = table(files, "movies.csv", dict.fromkeys(["movieId", "title", "genres"], pa.string()))
+    films = table(files, "movies.csv", dict.fromkeys(["movieId", "title", "genres"], pa.string())).to_pandas()
     types = dict(zip(["userId", "movieId", "rating", "timestamp"], EVENT_TYPES.values()))
-    return movielens(films.to_pandas(), table(files, "ratings.csv", types), "ratings.csv")
+    return movielens(films.itertuples(index=False, name=None), table(files, "ratings.csv", types), "ratings.csv")
 
 
-def movielens(films, events: pa.Table, name: str) -> Source:
-    """Films, rows of id, title with year, and genres separated by |, with their ratings, which are in the named file."""
-    return Source(pd.DataFrame(np.array(films), columns=[ITEM, TITLE, "genres"]), to_events(events, name), film_catalog)
+def movielens(films: Iterable[Sequence[str]], events: pa.Table, name: str) -> Source:
+    """Films, as id, title with year, and genres separated by |, with their ratings, which are in the named file."""
+    return Source(pd.DataFrame(list(films), columns=[ITEM, TITLE, "genres"]), to_events(events, name), film_catalog)
 
 
 def film_catalog(films: pd.DataFrame) -> Catalog:
@@ -184,7 +184,7 @@ def read_amazon(files: dict[str, Member], name: str) -> Source:
     """The named file of ratings or reviews, and the products of its category."""
     text = pa.string()
     types = {"parent_asin": text, TITLE: text, "main_category": text, "categories": pa.list_(text), "store": text}
-    (meta,) = files.keys() & meta_names(name)
+    meta = min(files.keys() & meta_names(name))  # the unpacked one, if both are there
     products = records(files, meta, types).to_pandas().rename(columns={"parent_asin": ITEM})
     products = products.fillna({TITLE: "", "main_category": "", "store": ""})
     types = dict(zip(["user_id", "parent_asin", "rating", "timestamp"], EVENT_TYPES.values()))
@@ -234,13 +234,13 @@ def to_events(found: pa.Table, name: str, per_second: int = 1) -> pd.DataFrame:
     Args:
         found: four columns of any names, in this order.
         name: the file they are from.
-        per_second: what its times count.
+        per_second: what a second is in its times: 1, or 1000 in milliseconds.
 
     Returns:
         One row per event.
 
     Raises:
-        DataError: there are no rows, a cell is empty, a rating is not between 0 and 5, or times count something else.
+        DataError: there are no rows, a cell is empty, a rating is not between 0 and 5, or times are no milliseconds.
     """
     if not len(found):
         raise DataError(f"{name} has no ratings; download it again")
@@ -248,9 +248,9 @@ def to_events(found: pa.Table, name: str, per_second: int = 1) -> pd.DataFrame:
         if cells.null_count:
             raise DataError(f"{name}: {cells.null_count:,} of {len(cells):,} rows have no {column}; download it again")
     events = found.rename_columns(list(EVENT_TYPES)).cast(pa.schema(EVENT_TYPES.items())).unify_dictionaries().to_pandas()
-    if not events[RATING].between(0, 5).all():
-        worst = events[RATING][~events[RATING].between(0, 5)].iloc[0]
-        raise DataError(f"{name} has the rating {worst}, expected 0 to 5: are its columns in another order?")
+    odd = events[RATING][~events[RATING].between(0, 5)]
+    if len(odd):
+        raise DataError(f"{name} has the rating {odd.iloc[0]}, expected 0 to 5: are its columns in another order?")
     if per_second > 1 and events[TIMESTAMP].max() <= LATEST_TIMESTAMP:
         raise DataError(f"{name} has times up to {events[TIMESTAMP].max()}, expected milliseconds since 1970")
     return events.assign(**{TIMESTAMP: events[TIMESTAMP] // per_second})
