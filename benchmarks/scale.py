@@ -1,0 +1,110 @@
+"""A made-up shop with short titles, and whether the recommender serves it in time. Knows nothing about films.
+
+17,000 items, 50,000 users, 390,000 interactions: histories of 8 items on average, as in a shop's log.
+"""
+
+import resource
+import time
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.harness import Bound, main
+from llmrec_lab import Recommender, load_encoder
+from llmrec_lab.catalog import Catalog, Dataset, Histories, Interactions
+from llmrec_lab.columns import ITEM, TIMESTAMP, TITLE, USER
+from llmrec_lab.datasets.splits import leave_last_out
+from llmrec_lab.evaluation import best_items
+from llmrec_lab.metrics import hits, ndcg
+
+THINGS = "lamp chair kettle drill tent boot guitar brush puzzle helmet rug camera mug saw lens scarf drum easel racket stove"
+STYLES = (
+    "oak steel wool travel kids garden retro night desk alpine marine urban folding silent solar heavy mini pro soft dry"
+)
+COLORS = "red blue green white black grey amber coral ivory olive teal plum sand rust mint navy rose lime slate pearl"
+YEAR = 365 * 86_400
+
+
+def shop(n_items: int, n_users: int, n_interactions: int, seed: int) -> Dataset:
+    """A shop whose customers look around one kind of item at a time.
+
+    Every item belongs to one of 380 kinds, such as `folding lamp`, and is as popular as 1 / (1 + its number)^0.7. A
+    customer enters a kind by the popularity of its items, mostly goes on to the items listed after the last one, and
+    now and then enters another kind. Titles name the kind, a color, and a number.
+
+    Args:
+        n_items: how many items.
+        n_users: how many customers; each looks at 2 items or more.
+        n_interactions: about how many looks in all.
+        seed: of all draws.
+
+    Returns:
+        A Dataset without facets.
+
+    Example:
+        >>> data = shop(n_items=500, n_users=40, n_interactions=300, seed=0)
+        >>> len(data.catalog), data.interactions.frame["user_id"].nunique()
+        (500, 40)
+    """
+    rng = np.random.default_rng(seed)
+    kinds = [f"{style} {thing}" for style in STYLES.split() for thing in THINGS.split()]
+    kind_of, colors = rng.integers(len(kinds), size=n_items), COLORS.split()
+    titles = [f"{kinds[kind]} {colors[item % len(colors)]} {item % 97}" for item, kind in enumerate(kind_of)]
+    share = (1 + np.arange(n_items)) ** -0.7
+    lengths = 2 + rng.poisson(n_interactions / n_users - 2, n_users)
+    entries = iter(rng.choice(n_items, 2 * lengths.sum(), p=share / share.sum()))
+    members = [np.flatnonzero(kind_of == kind) for kind in range(len(kinds))]
+    place = np.empty(n_items, dtype=int)  # of an item among those of its kind
+    for items in members:
+        place[items] = np.arange(len(items))
+    looks = np.concatenate([walk(length, entries, kind_of, members, place, rng) for length in lengths])
+    users = np.repeat(np.arange(n_users), lengths)
+    frame = pd.DataFrame({USER: users, ITEM: looks})
+    frame[TIMESTAMP] = np.repeat(rng.integers(YEAR, size=n_users), lengths) + 60 * frame.groupby(USER).cumcount()
+    catalog = Catalog.from_frame(pd.DataFrame({ITEM: np.arange(n_items), TITLE: titles}))
+    return Dataset(catalog, Interactions.from_frame(frame))
+
+
+def walk(length: int, entries, kind_of, members, place, rng) -> list[int]:
+    """The items that one customer looks at, in order."""
+    looked = [next(entries)]
+    while len(looked) < length:
+        items, at = members[kind_of[looked[-1]]], place[looked[-1]]
+        stays = rng.random() < 0.85
+        looked.append(items[(at + rng.geometric(0.4)) % len(items)] if stays else next(entries))
+    return looked
+
+
+def rows(quick):
+    """Seconds and memory for 6,000 users, and what the fusion ranks against its best part."""
+    sizes = (500, 1_000, 8_000, 300) if quick else (17_000, 50_000, 390_000, 6_000)
+    data = shop(*sizes[:3], seed=0)
+    encoder = load_encoder("minilm")
+    start = time.perf_counter()
+    lab = Recommender(data.catalog, encoder)
+    yield Bound(f"{sizes[0]:,} short titles: encode, or read from the cache", time.perf_counter() - start, "s")
+    start = time.perf_counter()
+    lab.fit(data.interactions)
+    lab.recommend_users(list(lab.histories.user_ids[: sizes[3]]), k=20)
+    yield Bound(f"fit {sizes[2]:,} interactions, serve {sizes[3]:,} users", time.perf_counter() - start, "s", must=300)
+    yield Bound("peak memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, "MB", must=6_000)
+    best, fused = qualities(lab, lab.histories, sizes[3])
+    yield Bound("NDCG@10 of the best part", best, "")
+    yield Bound("NDCG@10 of the fusion", fused, "")
+    yield Bound("NDCG@10 that the fusion lacks to its best part", max(0.0, best - fused), "", must=0)
+
+
+def qualities(lab: Recommender, histories: Histories, n_users: int) -> tuple[float, float]:
+    """NDCG@10 on the last item of some users: of the best part, and of the fusion."""
+    split = leave_last_out(histories)
+    split = type(split)(split.train, split.rows[:n_users], split.targets[:n_users])
+    fusion = lab.new_fusion().fit(split.train)
+
+    def quality(model) -> float:
+        return float(ndcg(hits(best_items(model, split, lab.order)[:, :10], split.targets)).mean())
+
+    return max(map(quality, fusion.parts.values())), quality(fusion)
+
+
+if __name__ == "__main__":
+    main("scale", rows)
