@@ -1,4 +1,4 @@
-"""NDCG@10, Recall@10, and MAP of many lists, against ranx. Run: python -m benchmarks.metrics"""
+"""Row 3, NDCG@10, Recall@10, and MAP of 100,000 users, with ranx beside it; bootstrap intervals, with scipy beside them."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from llmrec_lab.errors import DataError
 
 DIGITS = 6  # scores are compared after rounding: matrix products differ in later digits with the number of rows
 SLACK = 10.0**-DIGITS  # scores that are further apart never tie
-QUERIES, CELLS, PAIRS = 256, 2**20, 512  # worked on at a time: single-precision scores of so many cells fill 4 MB
+QUERIES, CELLS, PAIRS = 256, 2**21, 512  # worked on at a time: single-precision scores of so many cells fill 8 MB
 
 
 def id_order(item_ids: np.ndarray) -> np.ndarray:
@@ -106,17 +106,22 @@ def nearest(queries: np.ndarray, items: np.ndarray, k: int, order: np.ndarray) -
 def scan(queries, items, order, ranked, cosines) -> None:
     """Fill `ranked` and `cosines` as `nearest` returns them, in place, for queries that fit one block."""
     k, width = ranked.shape[1], CELLS // len(queries)
-    error = items.shape[1] * np.finfo(items.dtype).eps + 2 * SLACK  # no two sums of d products differ by more
     for start in range(0, len(items), width):
         block = items[start : start + width]
-        scores = products(queries, block)  # (q, b)
-        rows, found = at_least(scores, np.maximum(floors(scores, k), cosines[:, [-1]]) - error)
+        rows, found = contenders(queries, block, k, cosines[:, [-1]])
         values = exact_cosines(queries, rows, block, found)
         kept, places = np.nonzero(ranked >= 0)
         rows, found = np.append(rows, kept), np.append(found + start, ranked[kept, places])
         values = np.append(values, cosines[kept, places])
         best, places = first_k(rows, values, order[found], k)
         ranked[rows[best], places], cosines[rows[best], places] = found[best], values[best]
+
+
+def contenders(queries, items, k: int, reached: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows and positions of all items that may be among the k nearest, where the k-th cosine (q, 1) is `reached`."""
+    scores = products(queries, items)  # (q, n)
+    error = items.shape[1] * np.finfo(items.dtype).eps + 2 * SLACK  # no two sums of d products differ by more
+    return at_least(scores, np.maximum(floors(scores, k), reached) - error)
 
 
 def products(queries: np.ndarray, items: np.ndarray) -> np.ndarray:
