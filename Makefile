@@ -9,7 +9,7 @@ OPEN := --LabApp.default_url=/lab/tree/$(LESSON)
 TEST_ENV := OMP_NUM_THREADS=2 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets lab test demo notebooks
+.PHONY: help setup assets lab test demo notebooks bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ demo: assets ## recommend films for an English and a Chinese sentence
 
 notebooks: assets ## build the notebooks from lessons/; N=00 builds one
 	@$(TEST_ENV) $(PY) tools/build_notebooks.py $(N)
+
+bench: assets ## time the library against its peers; N=1 runs one row, ARGS=--quick only tries them
+	@$(TEST_ENV) $(PY) -m benchmarks $(N) $(ARGS)
 
 assets: setup ## fetch and verify the models and the data
 	@$(PY) -m llmrec_lab.cli assets --encode

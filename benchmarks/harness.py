@@ -32,7 +32,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, median_low
@@ -158,22 +157,25 @@ def measured(row: Race | Bound, quick: bool = False) -> dict:
 
 
 def race(row: Race, quick: bool = False) -> dict:
-    """Up to three tries; two that agree on whether the must was reached decide.
+    """Up to three tries, each of rounds in which both sides take turns; two tries that agree decide.
 
     Returns:
-        `ratio`, that of the deciding try, and the medians of the seconds of both sides over all rounds.
+        `ratio`, of the medians of a try, and the medians of the seconds of both sides over all rounds.
     """
+    import torch  # noqa: F401, limits hold for libraries that are loaded already
+
     clock = time.process_time if row.threads == 1 else time.perf_counter
     timers = [Timer(run, timer=clock) for run in (row.run_peer, row.run_ours)]
     ratios, rounds = [], []
-    with thread_limit(row.threads):
+    with threadpool_limits(row.threads):
         counts = [timer.autorange()[0] for timer in timers]  # so many that a round takes 0.2 s; warms up, too
         while not decided(ratios, None if quick else row.must):
             rounds += [[t.timeit(n) / n for t, n in zip(timers, counts)] for _ in range(1 if quick else ROUNDS)]
             peer_seconds, our_seconds = map(median, zip(*rounds[-ROUNDS:]))
             ratios.append(peer_seconds / our_seconds)
     peer_seconds, our_seconds = map(median, zip(*rounds))
-    return {"ratio": median_low(ratios), "peer_seconds": peer_seconds, "our_seconds": our_seconds}
+    ratio = median_low(ratios)  # the middle one of three, the lower one of two: it reaches the must if two tries did
+    return {"ratio": ratio, "peer_seconds": peer_seconds, "our_seconds": our_seconds}
 
 
 def decided(ratios: list[float], must: float | None) -> bool:
@@ -187,20 +189,6 @@ def decided(ratios: list[float], must: float | None) -> bool:
         return len(ratios) == 1
     hits = sum(ratio >= must for ratio in ratios)
     return max(hits, len(ratios) - hits) == 2
-
-
-@contextmanager
-def thread_limit(threads: int):
-    """Let numpy, scikit-learn, and torch use so many threads inside the block."""
-    import torch
-
-    before = torch.get_num_threads()
-    with threadpool_limits(threads):
-        torch.set_num_threads(threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
 
 
 def cpu_clock() -> tuple[float, float]:
