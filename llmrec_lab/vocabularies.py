@@ -51,8 +51,7 @@ def byte_level_bpe(header: dict):
     pieces, kinds = header["tokenizer.ggml.tokens"], header["tokenizer.ggml.token_type"]
     merges = [tuple(merge.split(" ")) for merge in header["tokenizer.ggml.merges"]]
     tokenizer = Tokenizer(models.BPE({piece: number for number, piece in enumerate(pieces)}, merges))
-    words = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), words])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     control = [piece for piece, kind in zip(pieces, kinds) if kind == GGUF_CONTROL]
     tokenizer.add_special_tokens([AddedToken(piece, special=True) for piece in control])

@@ -23,7 +23,7 @@ def gguf(*entries: bytes) -> bytes:
 SMALL = gguf(
     entry("name", 8, text("Amélie")),
     entry("size", 4, struct.pack("<I", 7)),
-    entry("large", 10, struct.pack("<Q", 2**40)),
+    entry("large", 10, struct.pack("<Q", 2**63)),
     entry("scale", 6, struct.pack("<f", 0.5)),
     entry("less", 5, struct.pack("<i", -3)),
     entry("yes", 7, b"\x01"),
@@ -37,7 +37,7 @@ def test_a_header_gives_every_value_by_name(tmp_path):
     assert read_gguf_header(tmp_path / "small.gguf") == {
         "name": "Amélie",
         "size": 7,
-        "large": 2**40,
+        "large": 2**63,
         "scale": 0.5,
         "less": -3,
         "yes": True,
@@ -62,10 +62,11 @@ def test_a_file_that_is_cut_off_or_something_else_is_refused_by_name(tmp_path, c
     [
         entry("a", 99, b""),
         entry("a", 8, struct.pack("<Q", 2**62)),
+        entry("a", 8, struct.pack("<Q", 5) + b"abc"),
         entry("a", 8, struct.pack("<Q", 2) + b"\xff\xff"),
         entry("a", 9, struct.pack("<IQ", 4, 2**60)),
     ],
-    ids=["unknown kind", "endless text", "no UTF-8", "endless list"],
+    ids=["unknown kind", "endless text", "cut text", "no UTF-8", "endless list"],
 )
 def test_a_value_that_cannot_be_is_refused(tmp_path, value):
     (tmp_path / "odd.gguf").write_bytes(gguf(value))
