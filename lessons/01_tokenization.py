@@ -77,10 +77,10 @@ print(*(clean(text) for text in raw), sep="\n")
 # width*; its letters are other characters than `F` or `r`, and `clean` leaves them alone. Whether that matters depends on
 # the model, as we will see.
 #
-# > **Check the article: cleaning.** User text has to be cleaned of "duplicates" and "noise", it says, and no line of
-# > code does it.
+# > **Check the article: cleaning.** Remove duplicates, it says, and remove noise.
 #
-# It takes one idea: clean first, then look for duplicates. In the other order, how many different wishes seem to be here?
+# Good advice, and the order decides whether it works. How many different wishes are here, if duplicates are looked for
+# before cleaning, and how many after?
 
 # %%
 print(len(set(raw)), "before cleaning,", len({clean(text) for text in raw}), "after")
@@ -89,8 +89,8 @@ claim("cleaning finds duplicates that look different to a computer", len({clean(
 # %% [markdown]
 # ## 2. A vocabulary by hand
 #
-# A network computes with numbers, so each piece of text needs one. Which pieces? **Whole words** would be clear, but
-# there is no end of words: names, new titles, typing errors. **Single letters** would be few, but a sentence becomes
+# A network computes with numbers, so each piece of text needs one. Which pieces? Whole words would be clear, but
+# there is no end of words: names, new titles, typing errors. Single letters would be few, but a sentence becomes
 # long, and a letter means little. Language models take the way between: frequent words stay whole, rare ones are put
 # together from parts. Such a part is a **token**, the list of all tokens is the **vocabulary**, the place of a token in
 # that list is its **id**, and the program that cuts is the **tokenizer**.
@@ -197,7 +197,7 @@ for word in ("spirits", "spirited", "forester", "quiz"):
 # **transformer**: a network in which every token can look at every other one. It was **pre-trained**, which means that
 # it practiced on a great deal of text before anybody had a task for it; `minilm` was then **fine-tuned**, trained further
 # on pairs of sentences that belong together. So we get a *pre-trained language model*, and need no such training of our
-# own. The field is called *natural language processing*, NLP.
+# own. The field is called **natural language processing**, NLP.
 #
 # What does it make of this?
 
@@ -267,7 +267,8 @@ claim("some ids of e5 have no row in the table of minilm", max(strangers) >= len
 # > **Check the article: word vectors.** BERT is listed as a "word embedding" next to word2vec and GloVe, as if it gave
 # > every word a vector.
 #
-# The table does; the network does not stop there. Take the word *western* in two sentences:
+# The table does; the network does not stop there. For every token it puts out a new vector, made with a look at the
+# whole text. (Its second input, all ones here, is the mask of section 5.) Take the word *western* in two sentences:
 
 # %%
 import torch
@@ -275,7 +276,7 @@ import torch
 from llmrec_lab.scoring import cosine
 
 
-@torch.inference_mode()
+@torch.inference_mode()  # compute only, and keep nothing for training
 def vector_of(word, text):
     row = minilm.encode(text)
     out = encoder.bert(torch.tensor([row.ids]), torch.ones(1, len(row.ids), dtype=torch.bool))  # (1, t, 384)
@@ -289,7 +290,7 @@ print("ids:", genre[0], region[0], "- cosine of the vectors:", round(similar, 2)
 claim("one word has one id, and another vector in another sentence", genre[0] == region[0] and similar < 0.9)
 
 # %% [markdown]
-# The vector is *contextual*: it belongs to one occurrence of a word. Lesson 02 goes into that.
+# Such a vector is **contextual**: it belongs to one occurrence of a word. Lesson 02 goes into that.
 #
 # Some inputs deserve a second look. What does the tokenizer make of an emoji that touches a word, of full-width
 # letters, and of a text that contains one of its own tokens?
@@ -344,15 +345,14 @@ for text in (films_and_science, cheap_and_durable):
 # %%
 from llmrec_lab.text import unknown_shares
 
-by_hand = [minilm.encode(text).tokens.count("[UNK]") / len(text) for text in (films_and_science, cheap_and_durable)]
-shares = {
-    name: unknown_shares(tokenizer, [films_and_science, cheap_and_durable])
-    for name, tokenizer in (("minilm", minilm), ("e5", e5))
-}
-print("by hand:", by_hand, "| library:", {name: share.tolist() for name, share in shares.items()})
+both = [films_and_science, cheap_and_durable]
+by_hand = [minilm.encode(text).tokens.count("[UNK]") / len(text) for text in both]  # one token per character here
+print("minilm by hand", by_hand, "- by the library", unknown_shares(minilm, both), "- e5", unknown_shares(e5, both))
+
+# %%
 claim("the English vocabulary turns most characters of both sentences into [UNK]", min(by_hand) > 0.5)
-claim("by hand and by the library the rate is the same", by_hand == shares["minilm"].tolist())
-claim("e5 keeps every character of both", shares["e5"].max() == 0)
+claim("by hand and by the library the rate is the same", by_hand == unknown_shares(minilm, both).tolist())
+claim("e5 keeps every character of both", unknown_shares(e5, both).max() == 0)
 
 # %% [markdown]
 # (The cased vocabulary is not among our files. If you have it, the same line counts for it.)
@@ -396,7 +396,7 @@ claim("and animation first for the second", set(ranked["e5"][1][:2]) == {"My Nei
 # for it.
 #
 # Two sentences are few. How is it with a thousand real Chinese reviews of hotels, books and laptops? The third tokenizer
-# belongs to `smollm2`, a small English language model that will explain recommendations later in this course.
+# belongs to `smollm2`, a small English language model that writes text in later lessons.
 
 # %%
 from llmrec_lab.datasets.reviews import load_reviews
@@ -404,26 +404,22 @@ from llmrec_lab.metrics import bootstrap_interval
 
 smollm2 = load_tokenizer("smollm2")
 tokenizers = {"minilm": minilm, "e5": e5, "smollm2": smollm2}
-chinese = load_reviews("zh")["text"].sample(frac=1, random_state=0).tolist()
-sample = chinese[:1000]
-characters = np.array([len("".join(text.split())) for text in sample])
-unread, fertility = {}, {}
-for name, tokenizer in tokenizers.items():
-    tokens = np.array([len(row.ids) for row in tokenizer.encode_batch(sample, add_special_tokens=False)])
-    unread[name], fertility[name] = bootstrap_interval(unknown_shares(tokenizer, sample)), tokens.sum() / characters.sum()
-    print(f"{name:8} unread {unread[name]}   {fertility[name]:.2f} tokens per character")
+chinese = load_reviews("zh")["text"].sample(frac=1, random_state=0).tolist()  # shuffled
+unread = {name: bootstrap_interval(unknown_shares(tokenizer, chinese[:1000])) for name, tokenizer in tokenizers.items()}
+print(*(f"{name:8} unread: {share}" for name, share in unread.items()), sep="\n")
 
 # %% [markdown]
-# (In brackets: the 95% bootstrap interval, the range in which the mean stays when other reviews of the same kind are
-# drawn. Lesson 05 explains it.)
+# (In brackets: the 95% bootstrap interval. Draw a thousand reviews again and again; 95% of the means lie in this range.
+# Lesson 05 explains it.)
 
 # %%
-claim("minilm cannot read more than half of a Chinese review, beyond the interval", unread["minilm"].low > 0.5)
+claim("minilm leaves more than half of a Chinese review unread, beyond the interval", unread["minilm"].low > 0.5)
 claim("e5 leaves less than one character in a hundred unread", unread["e5"].high < 0.01)
 claim("smollm2 leaves none unread", unread["smollm2"].high == 0)
 
 # %% [markdown]
-# Is `smollm2` then the best reader? Look at its pieces, and at the character that each of them stands for:
+# Is `smollm2`, an English model, then the best reader of Chinese? Look at its pieces, and at the character that each of
+# them stands for:
 
 # %%
 row = smollm2.encode("科幻")
@@ -435,7 +431,13 @@ print(row.tokens, [("科幻")[start:end] for start, end in row.offsets])
 # The number of tokens per character gives it away:
 
 # %%
-claim("smollm2 needs more than twice the tokens of e5", fertility["smollm2"] > 2 * fertility["e5"])
+characters = sum(len("".join(text.split())) for text in chinese[:1000])
+per_character = {
+    name: sum(len(row.ids) for row in tokenizer.encode_batch(chinese[:1000], add_special_tokens=False)) / characters
+    for name, tokenizer in tokenizers.items()
+}
+print(*(f"{name:8} {number:.2f} tokens per character" for name, number in per_character.items()), sep="\n")
+claim("smollm2 needs more than twice the tokens of e5", per_character["smollm2"] > 2 * per_character["e5"])
 
 # %% [markdown]
 # So check two numbers before you use a model in a language: how much is unknown, and how many tokens the text takes.
@@ -454,11 +456,11 @@ own.train_from_iterator(
     trainers.WordPieceTrainer(vocab_size=8000, limit_alphabet=8000, special_tokens=["[UNK]"], show_progress=False),
 )
 rate = bootstrap_interval(unknown_shares(own, chinese[:2000]))
-print("unread:", f"{rate.high:.2%} at most")
+print(f"unread: {rate}")
 claim("a vocabulary of our own leaves less than 5% of unseen reviews unread", rate.high < 0.05)
 
 # %% [markdown]
-# **Words.** Chinese is written without spaces. A tokenizer does not mind, but people do: a reason such as *because of
+# *And words?* Chinese is written without spaces. A tokenizer does not mind, but people do: a reason such as *because of
 # 科幻电影* should name a word. Finding the words is called **segmentation**. The obvious way is ours from section 2: take
 # the longest entry of a dictionary, from the left. This text says *study the origin of life*, 研究 · 生命 · 起源:
 
@@ -549,6 +551,14 @@ real = mask.astype(bool)
 claim("padding with cats changes nothing", np.abs(network(cats, mask) - network(ids, mask))[real].max() < 1e-5)
 
 # %% [markdown]
+# The library's `encode` pads and masks for us. Is that true for real texts, too? Sixty films, together and one by one:
+
+# %%
+some = list(catalog.texts[:60])
+apart = np.abs(encoder.encode(some) - np.vstack([encoder.encode([text]) for text in some])).max()
+claim("sixty films get the same vectors together and one by one, within 1e-5", apart < 1e-5)
+
+# %% [markdown]
 # The second thing is a **token**, `[MASK]`, with an id of its own. It is how BERT learned language: hide some tokens of a
 # text, and guess them. The answers need nobody to write them, since the text itself has them; learning of this kind is
 # called **self-supervised**, and this task **masked language modeling**. Of one sentence it makes this:
@@ -561,7 +571,7 @@ labels = [number if place in hidden else -100 for place, number in enumerate(row
 pd.DataFrame([row.tokens, inputs, labels], index=["text", "input", "label"])
 
 # %% [markdown]
-# A *label* is the right answer for a place; -100 says that nothing is asked there. (Two relatives save labels too:
+# A **label** is the right answer, here for a place; -100 says that nothing is asked there. (Two relatives save labels too:
 # **semi-supervised** learning has labels for a few texts and uses the others as well, and **active** learning asks for
 # the label that it would learn most from. Lesson 10 meets them.)
 #
