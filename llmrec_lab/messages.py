@@ -55,6 +55,10 @@ MESSAGES = {
         "widget.rank": "rank",
         "widget.title": "title",
         "widget.why": "score, and the parts it is made of",
+        "widget.temperature": "temperature",
+        "widget.attention": "Attention at temperature {temperature:.2f}",
+        "widget.key": "key",
+        "widget.weight": "weight",
         # lesson 00
         "00.1.expected": "expected is one number, the cosine of (1, 2, 3, 4, 5) and (6, 7, 8, 9, 10)",
         "00.1.why": "130 / sqrt(55 * 330) is 0.96495. The article printed 0.99; computing it is how you know.",
@@ -438,6 +442,163 @@ MESSAGES = {
         "01.q6.b.why": "GPT-2 has a vocabulary of a similar kind. The way of looking is what differs.",
         "01.q6.c": "It has no padding mask.",
         "01.q6.c.why": "It has one. The mask that matters here is the one that hides what is to the right.",
+        # lesson 02
+        "02.1.expected": "expected is one number, the attention weight of the first key",
+        "02.1.why": "the scores divided by 2, the root of 4, are 3, 1 and 0; and 0.844 of the softmax goes to the first.",
+        "02.1.wrong.no_root": "this is the softmax of the scores as they are. Divide them by the root of d first; d is 4.",
+        "02.1.wrong.by_d": "the scores were divided by d here. Divide by its root, which is 2.",
+        "02.1.wrong.share": "this is the score's share of the sum. Softmax takes shares of exp(score), not of the score.",
+        "02.1.wrong.hard": "all for the best key: that is hard attention. In soft attention every key gets some weight.",
+        "02.1.wrong.equal": "this gives all keys the same weight: a plain mean, which does not look at the query.",
+        "02.1.wrong.sigmoid": "a sigmoid looks at one score alone. Attention weights compete: they have to sum to 1.",
+        "02.1.hint1": "Three steps: divide by the root of d, take exp of each, divide by the sum.",
+        "02.1.hint2": "After the division the scores are 3, 1 and 0.",
+        "02.1.hint3": "`np.exp(scores / 2)` are three positive numbers; the answer is the first of them over their sum.",
+        "02.2.expected": "expected is a function weight(x) that returns one number from 0 to 1",
+        "02.2.why": "rare pairs count little, pairs that never occur nothing, and the most frequent ones cannot rule.",
+        "02.2.wrong.no_cap": (
+            "your weight grows beyond 1 for counts above 100, so pairs such as (of, the) would decide everything."
+        ),
+        "02.2.wrong.no_power": "your weight grows in proportion to the count. The power 0.75 is missing.",
+        "02.2.wrong.cut_off": "your weight drops to 0 for frequent pairs. It should stay at 1 there.",
+        "02.2.wrong.max": "max takes the larger of the two, so no pair weighs less than 1. You want the smaller.",
+        "02.2.wrong.count": "your weight does not divide by 100, so it goes far above 1.",
+        "02.2.hint1": "Two cases: below 100 a power of x / 100, from 100 on the number 1.",
+        "02.2.hint2": "`min(x / 100, 1)` puts both cases into one.",
+        "02.2.hint3": "`min(x / 100, 1) ** 0.75` is the whole function.",
+        "02.3.expected": "expected is a function pair_loss(center, neighbor, noise) that returns one number",
+        "02.3.why": "the true neighbor is pulled near, each noise word pushed away, and every one of them counts in full.",
+        "02.3.wrong.sign": (
+            "the noise words are pulled near like the true neighbor. Their scores need a minus inside the sigmoid."
+        ),
+        "02.3.wrong.mean": "the noise words are averaged here. The loss sums over them, so more noise pushes more.",
+        "02.3.wrong.no_minus": "this is the loss with the sign turned. A loss falls as the model gets better.",
+        "02.3.wrong.only_true": (
+            "the noise words take no part here. Then the best model makes all vectors one and the same."
+        ),
+        "02.3.wrong.one_minus": (
+            "for the noise words this takes 1 - sigmoid and not its logarithm. Losses of probabilities are logarithms."
+        ),
+        "02.3.wrong.softmax": (
+            "this is one softmax over the neighbor and the noise. Negative sampling asks a yes-or-no question about each."
+        ),
+        "02.3.hint1": "The formula of section 2 has two parts: one for the neighbor, one sum for the noise words.",
+        "02.3.hint2": "`noise @ center` has the scores of all noise words at once; mind the minus in front of them.",
+        "02.3.hint3": "`-np.log(sigmoid(neighbor @ center))` is the first part; write the second the same way, and sum it.",
+        "02.4.expected": "expected is a function hide(token, draw, other) that returns two ids: what is read, and the label",
+        "02.4.why": (
+            "the borders are shares of 0.15: 0.12 and 0.135. In the original both were shares of the draw itself, which "
+            "is never smaller than 80% of itself."
+        ),
+        "02.4.wrong.bug": (
+            "this is the function with the bug: no draw is below 80% of itself, so nothing is ever masked, and the "
+            "model learns to copy."
+        ),
+        "02.4.wrong.all_masked": (
+            "a draw that is below 0.15 is always below 0.8, so everything asked about is masked. Take 80% of 0.15."
+        ),
+        "02.4.wrong.asks_all": "your function asks about every token. Only a draw below 0.15 is asked about.",
+        "02.4.wrong.kept_not_asked": (
+            "a token that stays as it is has the label -100 here. It is asked about too: that is why it was chosen."
+        ),
+        "02.4.wrong.rest_asked": (
+            "your function asks about all tokens that nobody hid. Their label is -100: copying them teaches nothing."
+        ),
+        "02.4.wrong.no_other": (
+            "no token is replaced by another here. Then the model may trust everything it reads that is not [MASK]."
+        ),
+        "02.4.hint1": "Put a draw of 0.05 in, and ask whether it is below 0.8 times itself. Then ask whether any draw is.",
+        "02.4.hint2": "Of the draws below 0.15, which are the first 80%? Those below 0.12.",
+        "02.4.hint3": "Compare the draw with 0.15 * 0.8, and then with 0.15 * 0.9.",
+        "02.5.expected": (
+            "expected is a function without_language(vectors, languages, sample, sample_languages) that returns an "
+            "array (n, d)"
+        ),
+        "02.5.why": "the means come from other texts, so a single wish can be compared as well as a whole catalog.",
+        "02.5.wrong.own_means": (
+            "your means come from the vectors themselves. A single wish would become all zeros; take them from the sample."
+        ),
+        "02.5.wrong.one_mean": (
+            "one mean for all texts is subtracted here. The gap between the languages is as large as before."
+        ),
+        "02.5.wrong.other_language": "each text loses the mean of the other languages. Take that of its own.",
+        "02.5.wrong.unchanged": "the vectors came back as they were. Subtract the mean of each text's language.",
+        "02.5.wrong.added": "the mean is added here, which makes the gap between the languages twice as large.",
+        "02.5.hint1": "First one mean for each language, from the sample alone; then subtract.",
+        "02.5.hint2": "`sample[np.array(sample_languages) == 'en']` has the rows of one language.",
+        "02.5.hint3": "Keep the means in a dictionary by language; then make an array of the mean of each text's language.",
+        "02.6.expected": "expected is a function target_attention(item, history) that returns one number",
+        "02.6.why": (
+            "purchases that have to do with the item speak up, the others hardly, and the order of the purchases does "
+            "not matter."
+        ),
+        "02.6.wrong.mean": (
+            "all purchases count the same here. With many interests their mean is near none of them; let the item choose."
+        ),
+        "02.6.wrong.hard": "only the best purchase speaks here: hard attention, which is hard to train. Use softmax.",
+        "02.6.wrong.nearest": "this is the largest cosine with a single purchase. Mix the purchases first, then compare.",
+        "02.6.wrong.no_root": "the scores go into the softmax without the root of d.",
+        "02.6.wrong.root_of_n": "the scores are divided by the root of the number of purchases. Divide by the root of d.",
+        "02.6.wrong.dot": "this is a dot product, so long vectors score higher. The cosine was asked for.",
+        "02.6.hint1": "The item is the query; the purchases are keys and values.",
+        "02.6.hint2": "`history @ item` has one score for each purchase; divide by `np.sqrt(len(item))`.",
+        "02.6.hint3": "Weights @ history is the person as seen from the item; its cosine with the item is the answer.",
+        "02.r1.question": "A film on a slate has a score and its parts. How do the two belong together?",
+        "02.r1.a": "The parts sum to the score.",
+        "02.r1.a.why": "The explanation is the score itself, taken apart; lesson 00 claimed it within 1e-6.",
+        "02.r1.b": "The parts are a second model that imitates the score.",
+        "02.r1.b.why": "Such explanations exist (lesson 16), and they can be wrong. Here nothing imitates anything.",
+        "02.r1.c": "The parts are chosen by hand to sound plausible.",
+        "02.r1.c.why": "They are computed, and that is why they also show mistakes, such as the actor James Woods.",
+        "02.r2.question": "An English vocabulary reads a Chinese wish and gives mostly [UNK]. What does the model see?",
+        "02.r2.a": "The characters, a little blurred.",
+        "02.r2.a.why": "Nothing of them is left: every unknown character becomes the very same id.",
+        "02.r2.b": "The same id again and again, whatever the wish was.",
+        "02.r2.b.why": "So two opposite wishes can become the same input, and no model can tell them apart.",
+        "02.r2.c": "An error message.",
+        "02.r2.c.why": "That would be better: it goes on without a word, and the vectors look like any others.",
+        "02.r3.question": "What are the padding mask and the token [MASK]?",
+        "02.r3.a": "Two names for one thing.",
+        "02.r3.a.why": "Two things that share a word, which one of the articles mixes up.",
+        "02.r3.b": "Both mark words that are not in the vocabulary.",
+        "02.r3.b.why": "Words that are not in the vocabulary become [UNK].",
+        "02.r3.c": "One says which places are padding; the other hides a word that is to be guessed.",
+        "02.r3.c.why": "The first is needed whenever texts of different length share a batch, the second in pre-training.",
+        "02.q1.question": "Why does word2vec draw random words as noise?",
+        "02.q1.a": "To make the vectors robust against typing errors.",
+        "02.q1.a.why": "The noise words are correct words, drawn from the vocabulary; nothing is misspelled.",
+        "02.q1.b": "Because a softmax over the whole vocabulary, for every pair, is too slow.",
+        "02.q1.b.why": "A few yes-or-no questions replace a sum over all words, and the vectors come out as useful.",
+        "02.q1.c": "Because text has too few pairs of words.",
+        "02.q1.c.why": "There are plenty: five thousand short reviews gave hundreds of thousands.",
+        "02.q2.question": "GloVe reaches a J of about 0 on four words. What does that show?",
+        "02.q2.a": "The tables can tell all counts back.",
+        "02.q2.a.why": "J measures nothing else; with four numbers a word, a table of 4 x 4 can always be told back.",
+        "02.q2.b": "The vectors know what the words mean.",
+        "02.q2.b.why": "Whether counts carry meaning depends on the text; J says only how well the counts are explained.",
+        "02.q2.c": "J will be 0 on real text too.",
+        "02.q2.c.why": "Fifty numbers a word cannot tell a million counts back, and should not: rare counts are noise.",
+        "02.q3.question": "Why are dot products divided by the root of d in attention?",
+        "02.q3.a": "To turn them into cosines.",
+        "02.q3.a.why": "A cosine divides by the two lengths, which differ from vector to vector.",
+        "02.q3.b": "To make the weights sum to 1.",
+        "02.q3.b.why": "The softmax does that, whatever goes in.",
+        "02.q3.c": "Because their variance grows with d, and large scores let the softmax look at one key only.",
+        "02.q3.c.why": "Divided by the root, the variance stays at 1, and gradients reach all keys.",
+        "02.q4.question": "To e5 two films at random have a cosine of about 0.8. What follows?",
+        "02.q4.a": "e5 is broken, and its vectors must be whitened.",
+        "02.q4.a.why": "Measured on genres, whitening made the neighbors worse. Ranking looks only at differences.",
+        "02.q4.b": "Cosines of e5 cannot be compared with those of another model.",
+        "02.q4.b.why": "0.8 is hardly related to one model and nearly the same film to another; only the order counts.",
+        "02.q4.c": "All films in the catalog are alike.",
+        "02.q4.c.why": "The same films have a mean cosine of about 0.3 to MiniLM. It is the model, not the films.",
+        "02.q5.question": "Why is the held-out loss measured on hidden tokens only, and not on those left as they were?",
+        "02.q5.a": "A model that merely copies what it reads would look as if it had learned.",
+        "02.q5.a.why": "For a token in plain sight copying is enough; guessing a hidden one takes its neighbors.",
+        "02.q5.b": "Tokens left as they were have no true answer.",
+        "02.q5.b.why": "They have one, the token itself, and in training they are asked about too.",
+        "02.q5.c": "It is faster.",
+        "02.q5.c.why": "It is no slower or faster to speak of; the point is what the number means.",
     },
 }
 

@@ -10,11 +10,12 @@ import asyncio
 import html
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 
 from llmrec_lab.catalog import Slate
 from llmrec_lab.columns import RANK
-from llmrec_lab.errors import LabError
+from llmrec_lab.errors import DataError, LabError
 from llmrec_lab.messages import message
 from llmrec_lab.text import clean, token_grid
 
@@ -177,6 +178,96 @@ def answered_field(answer_html: Callable[[str], str], text: str, label: str):
 
     field.observe(after_a_pause(show), names="value")
     return ipywidgets.VBox([field, answer])
+
+
+def attention_weights_at(scores, temperature: float) -> np.ndarray:
+    """The softmax of scores divided by a temperature: hard attention as it falls to 0, a plain mean as it rises.
+
+    Args:
+        scores: (n) numbers.
+        temperature: above 0.
+
+    Returns:
+        (n) positive weights that sum to 1.
+
+    Raises:
+        DataError: the temperature is not above 0.
+
+    Example:
+        >>> attention_weights_at([3.0, 1.0], 0.1).round(3), attention_weights_at([3.0, 1.0], 100.0).round(3)
+        (array([1., 0.]), array([0.505, 0.495]))
+    """
+    if not temperature > 0:
+        raise DataError(f"temperature came as {temperature!r}; pass a number above 0")
+    from scipy.special import softmax
+
+    return softmax(np.asarray(scores, dtype=np.float64) / temperature)
+
+
+def attention_table(labels: list[str], scores, temperatures: list[float]) -> pd.DataFrame:
+    """The still twin of the attention dial: the weights at several temperatures side by side.
+
+    Args:
+        labels: (n) what the keys are.
+        scores: (n) numbers.
+        temperatures: one column each.
+
+    Returns:
+        A table of weights, rounded to two digits.
+
+    Raises:
+        DataError: a temperature is not above 0.
+
+    Example:
+        >>> attention_table(["tea", "dog"], [3.0, 1.0], [0.1, 100.0]).loc["tea"].tolist()
+        [1.0, 0.5]
+    """
+    columns = {temperature: attention_weights_at(scores, temperature).round(2) for temperature in temperatures}
+    return pd.DataFrame(columns, index=labels).rename_axis(columns=message("widget.temperature"))
+
+
+def attention_html(labels: list[str], scores, temperature: float) -> str:
+    """What the attention dial shows at one temperature: a table of keys and weights, each with a bar.
+
+    Args:
+        labels, scores: (n) as for `attention_table`.
+        temperature: above 0.
+
+    Returns:
+        HTML in which the labels are escaped.
+    """
+    head = "".join(f'<th scope="col">{html.escape(message(key))}</th>' for key in ("widget.key", "widget.weight"))
+    rows = "".join(
+        f'<tr><td style="text-align:left">{html.escape(label)}</td>'
+        f'<td style="text-align:left">{weight:.2f} <span aria-hidden="true">{"█" * round(20 * weight)}</span></td></tr>'
+        for label, weight in zip(labels, attention_weights_at(scores, temperature))
+    )
+    caption = html.escape(message("widget.attention", temperature=temperature))
+    return status(f"<table><caption>{caption}</caption><tr>{head}</tr>{rows}</table>", None)
+
+
+def attention_dial(labels: list[str], scores):
+    """A slider for the temperature, with the attention weights below it. Reached with Tab; needs a running kernel.
+
+    Args:
+        labels, scores: (n) as for `attention_table`.
+
+    Returns:
+        An ipywidgets VBox of the slider and the table.
+
+    Raises:
+        ImportError: ipywidgets is not installed.
+    """
+    import ipywidgets
+
+    dial = ipywidgets.FloatLogSlider(value=1.0, min=-2, max=2, step=0.1, description=message("widget.temperature"))
+    answer = ipywidgets.HTML(value=attention_html(labels, scores, dial.value))
+
+    def show(change: dict) -> None:
+        answer.value = attention_html(labels, scores, change["new"])
+
+    dial.observe(show, names="value")
+    return ipywidgets.VBox([dial, answer])
 
 
 def after_a_pause(action: Callable[[], None], pause: float = PAUSE) -> Callable:

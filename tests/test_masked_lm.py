@@ -1,5 +1,8 @@
 """The masks are BERT's, the loss is that of transformers, and what is trained beats guessing by frequency."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -21,7 +24,7 @@ from llmrec_lab.masked_lm import (
 )
 
 TEXTS = ["the tea is hot and sweet", "the dog is loud and old", "茶很热也很甜", "狗很吵也很老"] * 100
-CONFIG = TinyBertConfig(vocabulary=60, length=6, d=32, batch=64, steps=150)
+CONFIG = TinyBertConfig(vocabulary=60, length=6, d=32, batch=64, steps=150, share=0.15)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,11 @@ def generator():
 def test_special_pieces_come_first_and_chinese_characters_stand_alone(tokenizer):
     assert [tokenizer.token_to_id(piece) for piece in SPECIAL] == [0, 1, 2, 3, 4]
     assert tokenizer.encode("狗很吵").tokens == ["狗", "很", "吵"]
+
+
+def test_the_vocabulary_is_no_larger_than_asked_for_even_with_many_characters():
+    texts = ["".join(chr(0x4E00 + i) for i in range(start, start + 50)) for start in range(0, 1000, 50)]
+    assert train_tokenizer(texts, size=200).get_vocab_size() <= 200
 
 
 def test_blocks_hold_the_tokens_in_order_and_drop_what_is_left(tokenizer):
@@ -108,15 +116,46 @@ def test_training_is_the_same_for_the_same_seed(tokenizer):
 
 def test_a_trained_model_beats_guessing_by_frequency_and_an_untrained_one_does_not(tokenizer, trained):
     train = blocks(TEXTS, tokenizer, CONFIG.length)
-    base = frequency_losses(train, train, CONFIG).mean()
-    assert held_out_losses(trained, train, CONFIG).mean() < 0.7 * base
-    assert held_out_losses(tiny_bert(CONFIG), train, CONFIG).mean() > base
+    base = frequency_losses(train, train, CONFIG.vocabulary).mean()
+    assert held_out_losses(trained, train).mean() < 0.7 * base
+    assert held_out_losses(tiny_bert(CONFIG), train).mean() > base
 
 
-def test_held_out_losses_hide_the_same_tokens_from_every_model_and_from_the_frequencies(tokenizer, trained):
+def test_training_starts_from_the_frequencies(tokenizer):
+    train, start = blocks(TEXTS, tokenizer, CONFIG.length), []
+
+    def watch(step, model):
+        if step == 0:
+            start.append(held_out_losses(model, train).mean())
+
+    pretrain(train, replace(CONFIG, steps=2), watch=watch)
+    assert start[0] < frequency_losses(train, train, CONFIG.vocabulary).mean() + 0.5
+    assert held_out_losses(tiny_bert(CONFIG), train).mean() > start[0] + 0.5
+
+
+def test_a_model_that_only_copies_what_it_reads_does_not_look_good(tokenizer):
     train = blocks(TEXTS, tokenizer, CONFIG.length)
-    losses = [held_out_losses(model, train, CONFIG, seed=4) for model in (trained, tiny_bert(CONFIG))]
-    assert len(losses[0]) == len(losses[1]) == len(frequency_losses(train, train, CONFIG, seed=4))
+    seen = []
+
+    class Copies:
+        """Stands in for a network: is sure of whatever it reads."""
+
+        def bert(self, read):
+            seen.append(read)
+            return SimpleNamespace(last_hidden_state=torch.nn.functional.one_hot(read, CONFIG.vocabulary) * 50.0)
+
+        def cls(self, vectors):
+            return vectors
+
+    assert (held_out_losses(Copies(), train) > 40).all()
+    assert (seen[0] == MASK).any() and (seen[0] != MASK).any()
+
+
+def test_every_model_and_the_frequencies_are_asked_about_the_same_tokens(tokenizer, trained):
+    train = blocks(TEXTS, tokenizer, CONFIG.length)
+    losses = [held_out_losses(model, train, share=0.5, seed=4) for model in (trained, tiny_bert(CONFIG))]
+    by_frequency = frequency_losses(train, train, CONFIG.vocabulary, share=0.5, seed=4)
+    assert len(losses[0]) == len(losses[1]) == len(by_frequency) == pytest.approx(train.numel() / 2, rel=0.05)
 
 
 def test_guesses_follow_what_stands_to_the_left_and_to_the_right(tokenizer, trained):

@@ -11,7 +11,18 @@ from llmrec_lab.catalog import Slate
 from llmrec_lab.errors import DataError
 from llmrec_lab.text import token_grid
 from llmrec_lab.vocabularies import load_tokenizer
-from llmrec_lab.widgets import after_a_pause, search_box, search_html, search_table, token_explorer, tokens_html
+from llmrec_lab.widgets import (
+    after_a_pause,
+    attention_dial,
+    attention_html,
+    attention_table,
+    attention_weights_at,
+    search_box,
+    search_html,
+    search_table,
+    token_explorer,
+    tokens_html,
+)
 
 TITLES = {"woods": ["My Neighbor Totoro", "Amélie"], "paris": ["Amélie", "Alien"]}
 
@@ -187,3 +198,40 @@ def test_importing_widgets_and_plots_imports_neither_ipywidgets_nor_matplotlib()
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "set()"
     assert widgets.PAUSE > 0
+
+
+LABELS, SCORES = ["<tea>", "dog", "cat"], [3.0, 1.0, 1.0]
+
+
+def test_attention_is_hard_when_cold_a_mean_when_hot_and_always_sums_to_one():
+    cold, warm, hot = (attention_weights_at(SCORES, temperature) for temperature in (0.01, 1.0, 1e4))
+    assert cold.round(6).tolist() == [1, 0, 0] and hot.round(3).tolist() == [0.333] * 3
+    assert warm[0] == pytest.approx(np.e**2 / (np.e**2 + 2)) and warm.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan")])
+def test_a_temperature_that_is_not_above_zero_is_refused(temperature):
+    with pytest.raises(DataError, match="pass a number above 0"):
+        attention_weights_at(SCORES, temperature)
+
+
+def test_attention_page_has_a_row_per_key_with_its_weight_and_is_escaped():
+    page = Tags(attention_html(LABELS, SCORES, 1.0))
+    assert page.opened.count("tr") == 4 and "tea" not in page.opened
+    assert "Attention at temperature 1.00" in page.text and "<tea>0.79" in page.text and "dog0.11" in page.text
+
+
+def test_still_twin_of_the_dial_shows_what_the_dial_shows():
+    table = attention_table(LABELS, SCORES, [0.5, 1.0])
+    assert table.index.tolist() == LABELS and table.columns.tolist() == [0.5, 1.0]
+    for temperature in table:
+        page = Tags(attention_html(LABELS, SCORES, temperature))
+        assert all(f"{label}{weight:.2f}" in page.text for label, weight in table[temperature].items())
+
+
+def test_the_table_follows_the_dial():
+    pytest.importorskip("ipywidgets")
+    dial, answer = attention_dial(LABELS, SCORES).children
+    before = answer.value
+    dial.value = 0.1
+    assert answer.value == attention_html(LABELS, SCORES, 0.1) != before
