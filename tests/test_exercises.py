@@ -18,6 +18,8 @@ from llmrec_lab.exercises import (
     Calls,
     Exercise,
     Misconception,
+    Unreadable,
+    array,
     check,
     claim,
     grade,
@@ -190,6 +192,37 @@ def test_what_is_not_the_number_does_not_pass(answer):
 def test_torch_number_passes():
     torch = pytest.importorskip("torch")
     assert grade("00.1", torch.tensor(0.96495, requires_grad=True)).passed
+
+
+@pytest.mark.parametrize("answer", [np.array([[1, 0]]), [[True, False]], ([1.0, 0.0],), np.float32([[1, 0]])])
+def test_an_array_may_come_as_any_list_of_numbers(answer):
+    assert array(answer) == [[1.0, 0.0]]
+
+
+def test_an_array_may_come_as_a_tensor():
+    torch = pytest.importorskip("torch")
+    assert array(torch.tensor([[1, 0]])) == [[1.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        np.zeros(1001),
+        np.array([1.0, np.nan]),
+        [np.inf],
+        np.array(1.0),
+        [0] * 1001,
+        ["a"],
+        np.array([1j]),
+        range(10**12),
+        "ab",
+        5,
+    ],
+    ids=lambda answer: type(answer).__name__,
+)
+def test_what_is_no_small_finite_array_is_unreadable(answer):
+    with pytest.raises(Unreadable):
+        array(answer)
 
 
 def test_message_says_what_came():
