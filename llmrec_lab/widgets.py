@@ -236,7 +236,8 @@ def attention_html(labels: list[str], scores, temperature: float) -> str:
     Returns:
         HTML in which the labels are escaped.
     """
-    head = "".join(f'<th scope="col">{html.escape(message(key))}</th>' for key in ("widget.key", "widget.weight"))
+    columns = message("widget.key"), message("widget.weight")
+    head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
     rows = "".join(
         f'<tr><td style="text-align:left">{html.escape(label)}</td>'
         f'<td style="text-align:left">{weight:.2f} <span aria-hidden="true">{"█" * round(20 * weight)}</span></td></tr>'
