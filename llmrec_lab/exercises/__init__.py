@@ -53,7 +53,8 @@ class Exercise:
 
     Args:
         id: lesson and number, such as `00.1`.
-        read: gives an answer as floats, strings or lists or raises Unreadable: `number`, `array`, `ids`, `letters`, `Calls()`
+        read: gives an answer as floats, strings or lists, or raises Unreadable; one of `number`, `array`, `ids`, `letters`,
+            `Calls(...)`.
         reference: a right answer.
         misconceptions: the first one that an answer shows is named.
         tolerance: how far, relative and absolute, a number may be from the reference.

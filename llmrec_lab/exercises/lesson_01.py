@@ -11,7 +11,7 @@ from llmrec_lab.exercises import Calls, Exercise, Misconception, Question, array
 from llmrec_lab.text import clean
 
 TOKENS = ["[CLS]", "我", "[UNK]", "[UNK]", "看", "[UNK]", "[UNK]", "[UNK]", "[UNK]", "[SEP]"]
-PAD, CLS, SEP, MASK = 0, 101, 102, 103
+PAD, UNK, CLS, SEP, MASK = 0, 100, 101, 102, 103
 UNKNOWN = TOKENS.count("[UNK]")
 SPECIAL = 2  # [CLS] and [SEP]
 
@@ -150,7 +150,7 @@ MASKS = Calls(
     "padding_mask",
     (
         (np.array([[CLS, 3152, SEP, PAD], [CLS, 1037, 2143, SEP]]),),
-        (np.array([[CLS, 3152, MASK, 2003, SEP, PAD, PAD]]),),
+        (np.array([[CLS, 3152, MASK, UNK, SEP, PAD, PAD]]),),
     ),
     array,
 )
