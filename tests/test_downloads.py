@@ -246,7 +246,7 @@ def test_what_is_interrupted_or_fills_the_disk_keeps_its_part_and_goes_on(site, 
     with monkeypatch.context() as patch:
         patch.setattr(downloads, "CHUNK", 40_000)
         patch.setattr(tqdm.auto.tqdm, "update", stop)  # after the first chunk was written
-        with pytest.raises(error, match="No space left on device; mend that and" if error is AssetError else None):
+        with pytest.raises(error, match="No space left on device; mend that and try" if error is AssetError else None):
             get()
     assert kept() == {"toy.zip.part": CONTENT[:40_000]}
     get()

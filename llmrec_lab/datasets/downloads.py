@@ -116,9 +116,8 @@ def explained(wanted: Download, target: Path):
         reason = getattr(problem, "reason", None) or problem
         raise AssetError(f"could not fetch {wanted.url} ({reason}); {by_hand(wanted)}") from None
     except OSError as problem:
-        raise AssetError(
-            f"cannot store {wanted.name} in {target.parent}: {problem.strerror}; mend that, try again"
-        ) from None
+        reason = f"cannot store {wanted.name} in {target.parent}: {problem.strerror}"
+        raise AssetError(f"{reason}; mend that and try again") from None
 
 
 def by_hand(wanted: Download) -> str:
