@@ -26,8 +26,8 @@ def padding_mask(ids: np.ndarray) -> np.ndarray:
         (b, t) of 0 and 1.
 
     Example:
-        >>> padding_mask(np.array([[101, 7592, 102, 0]])).tolist()
-        [[1, 1, 1, 0]]
+        >>> padding_mask(np.array([[101, 100, 103, 102, 0]])).tolist()
+        [[1, 1, 1, 1, 0]]
     """
     return (ids != PAD).astype(int)
 
@@ -100,7 +100,7 @@ def worth_encoding(texts: list[str]) -> list[str]:
     """
     first = {}
     for text in map(clean, texts):
-        if any(character.isalnum() for character in text):
+        if readable(text):
             first.setdefault(text.lower(), text)
     return list(first.values())
 
