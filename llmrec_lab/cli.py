@@ -1,4 +1,4 @@
-"""The command line: `llmrec doctor | assets | recommend`. Bad use or bad data ends with one line and exit code 2."""
+"""The command line: `llmrec doctor | assets | recommend | evaluate`. Bad use or data ends with one line and exit code 2."""
 
 from __future__ import annotations
 
@@ -74,10 +74,17 @@ def parser() -> argparse.ArgumentParser:
     recommend.add_argument("text", metavar="TEXT", help="what you like, in English or Chinese; or a user id")
     recommend.add_argument("--k", type=int, help="how many items (default 10)")
     recommend.add_argument("--lang", choices=["auto", "en", "zh"], default="auto", help="language of TEXT (default auto)")
-    recommend.add_argument("--items", metavar="FILE.csv", help="your own items: columns item_id, title, and more text")
-    recommend.add_argument("--interactions", metavar="FILE.csv", help="your own events: user_id, item_id, timestamp")
-    recommend.add_argument("--json", action="store_true", help="print one JSON object")
     recommend.set_defaults(run=run_recommend)
+    evaluate = commands.add_parser("evaluate", help="rank what users met next, and compare with other recommenders")
+    evaluate.add_argument("--targets", type=int, default=1, help="how many last items of a user to ask for (default 1)")
+    evaluate.add_argument("--users", type=int, default=10_000, help="of more users, ask so many (default 10,000)")
+    evaluate.add_argument("--encoder", default="minilm", help="reads the titles: minilm (default), or e5 for many languages")
+    evaluate.set_defaults(run=run_evaluate)
+    for command in (recommend, evaluate):
+        command.add_argument("--items", metavar="FILE.csv", help="your own items: columns item_id, title, and more text")
+        command.add_argument("--interactions", metavar="FILE.csv", help="your own events: user_id, item_id, timestamp")
+        command.add_argument("--data", metavar="PATH", help="MovieLens or Amazon files, or a name to fetch, such as ml-1m")
+        command.add_argument("--json", action="store_true", help="print one JSON object")
     return top
 
 
@@ -144,8 +151,31 @@ def run_recommend(options) -> int:
     return 0
 
 
+def run_evaluate(options) -> int:
+    """Print the tables of an evaluation, as text or JSON."""
+    from llmrec_lab.encoder import load_encoder
+    from llmrec_lab.evaluation import evaluate
+
+    if options.users < 1:
+        raise DataError(f"--users came as {options.users}; pass a whole number of at least 1")
+    catalog, interactions = read_data(options)
+    if interactions is None:
+        raise DataError("--items came without --interactions; name the file of who met what when")
+    bar = sys.stderr.isatty()
+    found = evaluate(catalog, interactions, load_encoder(options.encoder), options.targets, options.users, progress=bar)
+    print(json.dumps(found.to_json(), ensure_ascii=False, indent=2) if options.json else found)
+    return 0
+
+
 def read_data(options) -> tuple[Catalog, Interactions | None]:
-    """The catalog and the interactions that the options name: the user's files, or the films."""
+    """The catalog and the interactions that the options name: the user's files, a published data set, or the films."""
+    if options.data is not None:
+        if options.items is not None or options.interactions is not None:
+            raise DataError("--data came with --items or --interactions; name one or the other")
+        from llmrec_lab.datasets.formats import load_dataset
+
+        data = load_dataset(options.data)
+        return data.catalog, data.interactions
     if options.items is not None:
         interactions = None if options.interactions is None else Interactions.from_frame(read_csv(options.interactions))
         return catalog_from_csv(read_csv(options.items)), interactions

@@ -16,6 +16,7 @@ from llmrec_lab.catalog import Catalog, Histories, Interactions
 from llmrec_lab.datasets.splits import Split, leave_last_out
 from llmrec_lab.errors import DataError
 from llmrec_lab.metrics import (
+    Interval,
     bootstrap_interval,
     coverage,
     diversity,
@@ -56,12 +57,13 @@ class Evaluation:
     protocol: dict
 
     def __str__(self) -> str:
-        card = "\n".join(f"  {name}: {value}" for name, value in self.protocol.items())
-        return (
-            f"{self.table.round(3).to_string()}\n\n"
-            f"{FUSION} minus rival, paired 95% bootstrap over users\n{self.differences.round(4).to_string(index=False)}\n\n"
-            f"New items, ranked among themselves\n{self.new_items.round(3).to_string(na_rep='all tie')}\n\nProtocol\n{card}"
-        )
+        sections = {
+            "What users met next": self.table.round(3).to_string(),
+            f"{FUSION} minus rival, with its 95% interval": side_by_side(self.differences).to_string(),
+            "New items, ranked among themselves": self.new_items.round(3).to_string(na_rep="all tie"),
+            "Protocol": "\n".join(f"{name}: {value}" for name, value in self.protocol.items()),
+        }
+        return "\n\n".join(f"{title}\n{body}" for title, body in sections.items())
 
     def to_json(self) -> dict:
         """The same as one object that JSON can hold, without the values of single users."""
@@ -104,7 +106,7 @@ def evaluate(
         >>> from llmrec_lab import load_encoder
         >>> from llmrec_lab.datasets.tiny import tiny_world
         >>> found = evaluate(*tiny_world(), load_encoder("minilm"))
-        >>> found.protocol["users asked"], round(found.table.loc["fusion", "HR@10"], 3)
+        >>> found.protocol["users asked"], float(found.table.loc["fusion", "HR@10"])
         (2, 1.0)
     """
     from tqdm.auto import tqdm
@@ -259,6 +261,13 @@ def protocol(lab: Recommender, splits: list[Split], per_user: dict, seed: int) -
         "seed": seed,
         "interval": "95%, paired bootstrap over users, 2,000 draws",
     }
+
+
+def side_by_side(differences: pd.DataFrame) -> pd.DataFrame:
+    """The differences with a row per rival and a column per metric, as text."""
+    intervals = [str(Interval(row.mean, row.low, row.high)) for row in differences.itertuples()]
+    table = differences.assign(interval=intervals).pivot(index="rival", columns="metric", values="interval")
+    return table.loc[differences["rival"].unique()].rename_axis(index=None, columns=None)
 
 
 def records(table: pd.DataFrame) -> list[dict]:

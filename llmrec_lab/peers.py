@@ -41,8 +41,8 @@ class ImplicitModel:
         from threadpoolctl import threadpool_limits
 
         make = {"ALS": AlternatingLeastSquares, "BPR": BayesianPersonalizedRanking}[self.kind]
-        model = make(random_state=self.seed, num_threads=1)
         with threadpool_limits(1, "blas"):
+            model = make(random_state=self.seed, num_threads=1)
             model.fit(require_histories(histories).matrix(), show_progress=False)
         self.users, self.items, self.user_ids = model.user_factors, model.item_factors, histories.user_ids
         return self

@@ -382,3 +382,48 @@ def test_scores_of_the_command_line_are_those_of_the_library(capsys, english):
     slate = english.recommend("robots in love", k=10)
     assert [item["item_id"] for item in found] == slate.item_ids.tolist()
     np.testing.assert_allclose([item["score"] for item in found], slate.scores, atol=1e-4)
+
+
+# evaluate
+
+
+def test_an_evaluation_of_own_files_prints_its_tables(folder, capsys):
+    found = answer(capsys, "evaluate", "--items", "items.csv", "--interactions", "events.csv")
+    for title in ("What users met next", "fusion minus rival", "New items", "Protocol"):
+        assert title in found
+    assert "users asked: 2" in found and "Markov chain" in found
+
+
+def test_an_evaluation_as_json_is_one_object(folder, capsys):
+    line = ["evaluate", "--items", "items.csv", "--interactions", "events.csv", "--json"]
+    found = json.loads(answer(capsys, *line, "--targets", "1", "--users", "1"))
+    assert list(found) == ["protocol", "models", "differences", "new_items"]
+    assert found["protocol"]["users asked"] == 1 and found["models"][-1]["model"] == "fusion"
+
+
+def test_an_evaluation_without_events_is_refused(folder, capsys):
+    assert "--items came without --interactions" in refused(capsys, "evaluate", "--items", "items.csv")
+
+
+@pytest.mark.parametrize("option, value", [("--targets", "0"), ("--targets", "some"), ("--users", "0")])
+def test_numbers_that_make_no_sense_are_refused(folder, capsys, option, value):
+    line = ["evaluate", "--items", "items.csv", "--interactions", "events.csv"]
+    assert value in refused(capsys, *line, option, value)
+
+
+def test_published_files_are_read_by_their_folder(folder, capsys):
+    (folder / "ratings.csv").write_text(
+        "userId,movieId,rating,timestamp\n" + "".join(f"{u},{m},4.0,{u}{m}\n" for u in range(1, 6) for m in (1, 2))
+    )
+    (folder / "movies.csv").write_text('movieId,title,genres\n1,Heat (1995),Crime\n2,"Matrix, The (1999)",Sci-Fi\n')
+    found = items_of(capsys, "recommend", "a crime film", "--data", str(folder))
+    assert found[0] == "1" and len(found) == 2
+
+
+def test_published_files_and_own_files_do_not_mix(folder, capsys):
+    said = refused(capsys, "evaluate", "--data", str(folder), "--items", "items.csv")
+    assert "--data came with --items or --interactions" in said
+
+
+def test_a_folder_without_a_data_set_is_refused(folder, capsys):
+    assert refused(capsys, "evaluate", "--data", str(folder))
