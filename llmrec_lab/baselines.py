@@ -15,6 +15,7 @@ from llmrec_lab.catalog import Histories
 from llmrec_lab.errors import DataError
 
 BLOCK = 1024  # rows worked on at a time; keeps the extra memory flat as users and items grow
+PAIR_COST = 300  # a sparse product spends about as long on a pair of items as a dense one on so many cells of its matrix
 
 
 class Baseline:
@@ -420,7 +421,11 @@ def keep_largest(matrix, k: int):
 def lower_gram(users) -> np.ndarray:
     """(n_items, n_items) float32: in the lower triangle, how many users met both items."""
     from scipy.linalg.blas import ssyrk
+    from scipy.sparse import tril
 
+    pairs = (users.getnnz(axis=1).astype(float) ** 2).sum()
+    if PAIR_COST * pairs < users.shape[0] * users.shape[1] ** 2:  # short histories, many items
+        return tril(users.T @ users).toarray(order="F")
     gram = np.zeros((users.shape[1],) * 2, dtype=np.float32, order="F")
     for start in range(0, users.shape[0], BLOCK):
         block = users[start : start + BLOCK].toarray()

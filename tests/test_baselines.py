@@ -181,6 +181,13 @@ def test_ease_of_many_items_is_ease_of_the_most_popular_alone(crowd):
     np.testing.assert_allclose(EASE(2.0, max_items=9).fit(crowd).scores(crowd), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("cost", [0, np.inf])
+def test_the_gram_matrix_is_the_same_by_sparse_and_by_dense_products(crowd, monkeypatch, cost):
+    monkeypatch.setattr(baselines, "PAIR_COST", cost)
+    users = crowd.matrix()
+    np.testing.assert_array_equal(baselines.lower_gram(users), np.tril((users.T @ users).toarray()))
+
+
 def test_a_matrix_larger_than_a_block_is_mirrored(monkeypatch, rng):
     monkeypatch.setattr(baselines, "BLOCK", 4)
     square = rng.normal(size=(11, 11))
