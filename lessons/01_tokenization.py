@@ -210,7 +210,7 @@ token_grid(minilm, "I like Hayao Miyazaki's anime")
 
 # %% [markdown]
 # The first row holds the tokens. `I` became `i`: this vocabulary has no capitals. The name is put together from parts,
-# `anime` is whole. The second row holds the ids. The third row is for section 5.
+# `anime` is whole. The second row holds the ids. The third row, and `[PAD]` at the end, are for section 5.
 #
 # > **Check the article: [CLS].** BERT is written as a function of a "classification layer CLS", the text, and the
 # > network's parameters.
@@ -586,8 +586,7 @@ claim("and 0 exactly where [PAD] stands", ((both_ids == minilm.token_to_id("[PAD
 
 # %% [markdown]
 # A hidden token is a real place: the network looks at it, and is asked about it. Padding is no place at all.
-
-# %% [markdown]
+#
 # > **Check the article: which way a model reads.** It names "autoregressive models such as BERT and GPT", and BERT for
 # > generating sequences.
 #
@@ -685,8 +684,8 @@ claim("a tokenizer without a stated maximum has no useful one", tokenizer.model_
 #
 # ## 7. Length costs
 #
-# A text that is too long is cut; that is **truncation**. Our encoder cuts after 256 tokens, as in its training. Does it
-# matter what comes after that?
+# A text that is too long is cut; that is **truncation**. Our encoder cuts after 256 tokens, as its makers set it. Does
+# it matter what comes after that?
 
 # %%
 long = "A film about the sea. " * 60
@@ -851,8 +850,9 @@ check("01.3", labels)
 # %% [markdown]
 # **01.4** Buckets need an order, and then the old order back. `order` are the places of the texts sorted by length:
 # `order[0]` is the place of the shortest. `results` are one number per text, in the *sorted* order. Give them back in the
-# order in which the texts came. (In sentence-transformers this step is asked about
-# [again and again](https://github.com/huggingface/sentence-transformers/issues/584).)
+# order in which the texts came. (Users of sentence-transformers have asked whether it does this,
+# [here](https://github.com/huggingface/sentence-transformers/issues/584) and
+# [here](https://github.com/huggingface/sentence-transformers/issues/663). It does.)
 
 
 # %% tags=["solution"]
