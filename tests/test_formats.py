@@ -187,6 +187,13 @@ def test_files_that_somebody_saved_again_as_utf_8_are_read_too(tmp_path):
     assert load_dataset(write(tmp_path, files), min_interactions=0).catalog.titles.tolist() == TITLES
 
 
+@pytest.mark.parametrize("name", ["ml-100k", "ml-1m"])
+def test_files_with_the_line_ends_of_windows_are_read_too(tmp_path, name):
+    files = {name: content.replace(b"\n", b"\r\n") for name, content in MOVIELENS[name]().items()}
+    catalog = load_dataset(write(tmp_path, files), min_interactions=0).catalog
+    assert catalog.facets["genre"][1] == ("Animation", "Family", "Comedy")
+
+
 @pytest.mark.parametrize("least, kept", [(0, 4), (1, 3), (2, 2)])
 def test_items_with_too_few_interactions_are_left_out_with_their_interactions(tmp_path, least, kept):
     dataset = load_dataset(write(tmp_path, ml_100k()), min_interactions=least)
