@@ -21,7 +21,7 @@ from llmrec_lab.errors import AssetError, DataError
 from llmrec_lab.model_files import MAX_TOKENS, CachedEncoder, checked_texts, damage_is_refused, model_folder
 from llmrec_lab.text import clean
 
-CPU_TOKENS = 1024  # padded tokens a batch: what they become stays in the processor's cache; 4,096 took 1.4 times as long
+CPU_TOKENS = 1024  # padded tokens a batch: what they become stays in the processor's cache; 4,096 took 1.3 times as long
 GPU_TOKENS = 16_384  # a GPU is idle between small batches
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -168,8 +168,8 @@ class Encoder(CachedEncoder):
 def one_thread_each(workers: int):
     """A pool of threads in each of which torch uses one thread.
 
-    Two such workers encode nearly twice as much as one; torch's own two threads gain less, because they wait for each other
-    after every product (1.96 and 1.2 to 1.6 times, two cores).
+    Two such workers encode more than one with two threads inside each product, which wait for each other after every one
+    (benchmarks/encode.py times both).
     """
     threads = torch.get_num_threads()
     try:
@@ -223,7 +223,7 @@ def load_encoder(name: str = "minilm", device: str = "auto", dtype: str = "float
     Args:
         name: an asset's name; a folder with model.safetensors, tokenizer.json and config.json; or `owner/model` on a hub.
         device: `cpu`, `cuda`, or `auto` (CUDA when it is there).
-        dtype: `float32`, exact; `bfloat16`, about twice as fast on a processor that has it, at a cosine of 0.9999 to the
+        dtype: `float32`, exact; `bfloat16`, nearly twice as fast on a processor that has it, at a cosine of 0.9999 to the
             exact vectors; or `auto`, which takes `bfloat16` where it pays. The encoder's `dtype` says what it came to.
 
     Returns:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import namedtuple
 from pathlib import Path
+from zipfile import ZipFile
 
 import nbformat
 import pytest
@@ -234,6 +235,15 @@ def test_a_lesson_that_fails_is_named(tmp_path):
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")]), tmp_path / "06_films.ipynb")
     with pytest.raises(SystemExit, match="failed: python -m jupyter execute .*06_films.ipynb; run it in .* to see why"):
         list(course.lessons([tmp_path / "06_films.ipynb"]))
+
+
+def test_the_wheel_carries_the_results(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    names = ZipFile(next(tmp_path.glob("*.whl"))).namelist()
+    results = [path.name for path in (ROOT / "benchmarks" / "results").iterdir()]
+    assert {f"llmrec_lab/benchmarks/results/{name}" for name in results} <= set(names)
+    assert not [name for name in names if name.startswith("benchmarks/")]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks" / "results").glob("*.json")), ids=lambda path: path.stem)
