@@ -187,11 +187,11 @@ def test_files_that_somebody_saved_again_as_utf_8_are_read_too(tmp_path):
     assert load_dataset(write(tmp_path, files), min_interactions=0).catalog.titles.tolist() == TITLES
 
 
-@pytest.mark.parametrize("name", ["ml-100k", "ml-1m"])
-def test_files_with_the_line_ends_of_windows_are_read_too(tmp_path, name):
+@pytest.mark.parametrize("name, last, facet", [("ml-100k", "Western", "Western"), ("ml-1m", "Children's", "Family")])
+def test_files_with_the_line_ends_of_windows_are_read_too(tmp_path, monkeypatch, name, last, facet):
+    monkeypatch.setitem(FILMS, 1, (1, "Toy Story (1995)", [last]))
     files = {name: content.replace(b"\n", b"\r\n") for name, content in MOVIELENS[name]().items()}
-    catalog = load_dataset(write(tmp_path, files), min_interactions=0).catalog
-    assert catalog.facets["genre"][1] == ("Animation", "Family", "Comedy")
+    assert load_dataset(write(tmp_path, files), min_interactions=0).catalog.facets["genre"][1] == (facet,)
 
 
 @pytest.mark.parametrize("least, kept", [(0, 4), (1, 3), (2, 2)])
