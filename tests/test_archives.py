@@ -6,6 +6,7 @@ import stat
 import zipfile
 
 import pytest
+from pyarrow import ArrowInvalid
 
 from llmrec_lab.datasets import archives
 from llmrec_lab.datasets.archives import members, reading
@@ -148,6 +149,24 @@ def test_an_encrypted_member_is_refused(tmp_path):
     (tmp_path / "a.zip").write_bytes(whole)
     with pytest.raises(DataError, match="cannot read a.txt: File 'a.txt' is encrypted, password required"):
         content_of(tmp_path / "a.zip", "a.txt")
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.txt.gz"])
+def test_a_damaged_byte_anywhere_gives_the_same_text_or_one_clear_error(tmp_path, name):
+    whole = zip_of(tmp_path / "a.zip", ("a.txt", TEXT)).read_bytes() if name == "a.zip" else gzip.compress(TEXT)
+    for place in range(0, len(whole), 101):
+        (tmp_path / name).write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            assert content_of(tmp_path / name, "a.txt" if name == "a.zip" else name) == TEXT
+        except DataError as problem:
+            assert "cannot read a.txt" in str(problem) or "no whole zip archive" in str(problem)
+
+
+def test_what_arrow_cannot_parse_is_named(tmp_path):
+    (tmp_path / "a.txt").write_bytes(TEXT)
+    with members(tmp_path) as files, pytest.raises(DataError, match="cannot read a.txt: odd; compare it with"):
+        with reading(files, "a.txt"):
+            raise ArrowInvalid("odd")
 
 
 def test_a_file_that_vanished_or_cannot_be_opened_is_named(tmp_path):
