@@ -196,8 +196,9 @@ for word in ("spirits", "spirited", "forester", "quiz"):
 # `minilm`, the encoder of lesson 00, comes with a vocabulary that its makers took over from **BERT**. BERT is a
 # **transformer**: a network in which every token can look at every other one. It was **pre-trained**, which means that
 # it practiced on a great deal of text before anybody had a task for it; `minilm` was then **fine-tuned**, trained further
-# on pairs of sentences that belong together. So we get a *pre-trained language model*, and need no such training of our
-# own. The field is called **natural language processing**, NLP.
+# on pairs of sentences that belong together. Training in these two steps, once for language and once for a task, is the
+# rule today: we load a *pre-trained language model* and need not start from nothing. (Lesson 06 fine-tunes it for
+# recommendation.) The field is called **natural language processing**, NLP.
 #
 # What does it make of this?
 
@@ -616,7 +617,8 @@ claim("in BERT, the first token notices another last word", moved["BERT"] > 0.01
 claim("in GPT, it does not", moved["GPT"] == 0)
 
 # %% [markdown]
-# That is why BERT is good at understanding a text that is there, and cannot write one from left to right.
+# That is why BERT is good at understanding a text that is there, and cannot write one from left to right. The **large
+# language models** (LLM) that write and chat are of the other kind: they work like GPT, with far more parameters.
 #
 # ## 6. The same with the library `transformers`
 #
