@@ -72,15 +72,13 @@ print(cosine(one_hot[words.index("ghost")], one_hot[words.index("spirit")]))
 # meanings? Text does. Words with similar meaning have similar neighbors: this is the **distributional hypothesis**, and
 # everything in this lesson rests on it.
 #
-# So we count neighbors. Here is our tiny world, its five plots as lists of words:
+# So we count neighbors. Here is a film of our tiny world as a list of words:
 
 # %%
 from llmrec_lab.datasets.tiny import tiny_world
 from llmrec_lab.text import segment
 
-plots = ["a creature hunts the crew", "a detective hunts artificial humans", "two sisters meet the spirits of a forest"]
-plots += ["a girl works in a bathhouse of spirits", "a shy waitress makes others happy"]
-sentences = [segment(plot) for plot in plots]
+sentences = [segment(text) for text in tiny_world()[0].texts]
 print(sentences[2])
 
 # %% [markdown]
@@ -186,9 +184,8 @@ print(f"loss {loss[0]:.3f} before the step, {after[0]:.3f} after it")
 claim("one step along the negative gradient lowers the loss", after[0] < loss[0])
 
 # %% [markdown]
-# `train_word2vec` takes this step for two million pairs, from a few thousand English reviews of food. It takes ten
-# seconds or so.
-# To test on later, we keep 300 longer reviews out of everything that is trained here.
+# `train_word2vec` takes this step for every pair of a few thousand English reviews of food, three times over. To test on
+# later, we keep 300 longer reviews out of everything that is trained here.
 
 # %%
 from llmrec_lab.datasets.reviews import load_reviews
@@ -298,8 +295,8 @@ for word, meaning in {"房间": "room", "屏幕": "screen", "作者": "author", 
     print(f"{word} ({meaning}) →", " ".join(near for near, _ in vectors_zh.neighbors(word, k=6)))
 
 # %% [markdown]
-# Room is near 设施 *facilities* and 干净 *clean*, screen near 显示 *display*, author near 读者 *reader*, breakfast near 餐厅
-# *restaurant* and 自助 *buffet*. Again, claimed on words chosen before looking:
+# Look for 设施 *facilities* and 干净 *clean* beside the room, 键盘 *keyboard* beside the screen, 读者 *reader* beside the
+# author, 餐厅 *restaurant* and 自助 *buffet* beside breakfast. Again, claimed on words chosen before looking:
 
 # %%
 hotel, laptop = (
@@ -526,7 +523,8 @@ for name in ("minilm", "e5"):
     claim(f"{name} has attention and nothing recurrent", attends and not recurs)
 
 # %% [markdown]
-# The same holds for GPT and its kin. BERT reads the whole text and fills gaps; GPT reads from the left and continues.
+# GPT and its kin are transformers too; lesson 09 works with one. BERT reads the whole text and fills gaps; GPT reads from
+# the left and continues.
 #
 # ## 6. From tokens to a text
 #
@@ -566,9 +564,14 @@ def reciprocal_ranks(first, second):
 
 
 # %% [markdown]
-# The mean of these is the **MRR**, the mean reciprocal rank: 1 would be perfect, and guessing gives about 0.02. First two
-# ways without a language model: the mean of the word vectors, and **TF-IDF**, which counts the words two texts share, rare
-# ones more.
+# The mean of these is the **MRR**, the mean reciprocal rank. 1 would be perfect. And guessing?
+
+# %%
+print(f"{np.mean(1 / np.arange(1, 301)):.3f}")
+
+# %% [markdown]
+# First two ways without a language model: the mean of the word vectors, and **TF-IDF**, which counts the words that two
+# texts share, rare ones more.
 
 # %% tags=["nbval-ignore-output"]
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -785,7 +788,7 @@ by_frequency = frequency_losses(train_blocks, test_blocks, config.vocabulary).nu
 print(len(train_blocks), "blocks to learn from; guessing by frequency has a loss of", by_frequency.mean().round(2), "nats")
 
 # %% [markdown]
-# Now train: one layer of attention, vectors of 96 numbers, 400 steps. Half a minute or so:
+# Now train: one layer of attention, vectors of 96 numbers, 400 steps. This is the longest wait of the lesson:
 
 # %% tags=["nbval-ignore-output"]
 curve = []
@@ -853,11 +856,11 @@ for name, values in ranks_zh.items():
 claim("e5 beats the tiny BERT, beyond the interval", paired_interval(ranks_zh["e5"], ranks_zh["tiny BERT"]).low > 0)
 
 # %% [markdown]
-# It is not: a minute on a laptop and a few thousand reviews make no encoder of texts. e5 has seen a billion pairs of texts, and learned
-# from them which belong together. That second step, after pre-training, is what makes an encoder; lesson 06 does it.
+# It is not: a short training on a few thousand reviews makes no encoder of texts. e5 has seen far more text, and then
+# pairs of texts that belong together. That second step, after pre-training, is what makes an encoder; lesson 06 takes it.
 #
-# Does pre-training help at all here, compared with random weights? We do not claim it: look at the two intervals above, and
-# at the difference.
+# Is the tiny BERT at least better here than random weights? If the interval of the difference includes 0, this test
+# cannot tell:
 
 # %% tags=["nbval-ignore-output"]
 print("tiny BERT - random weights:", paired_interval(ranks_zh["tiny BERT"], ranks_zh["random weights"]))
@@ -893,8 +896,12 @@ attention_table(bought, [3.0, 0.5, 1.5], [0.1, 0.5, 1.0, 2.0, 100.0])
 #
 # ## Exercises
 #
-# Replace what follows `=` or `return`, and run the cell. For a hint, remove the `#` in the last line.
-#
+# Replace what follows `=` or `return`, and run the cell. For a hint, remove the `#` in the last line; it works like this:
+
+# %%
+hint("02.1", level=1)
+
+# %% [markdown]
 # **02.1** A query and three keys have four numbers each. Their dot products are 6, 2 and 0. Which attention weight does the
 # first key get?
 
@@ -954,7 +961,7 @@ check("02.3", pair_loss)
 #     return token, token
 # ```
 #
-# It should ask about 15% of the tokens, in the order of the draw: the first 80% of them masked, the next 10% another token, the
+# It should ask about 15% of the tokens: the 80% of them with the smallest draws masked, the next 10% another token, the
 # rest as they are. What does it do? Mend it. The function returns what is read, and the label.
 
 
@@ -995,8 +1002,8 @@ check("02.5", without_language)
 
 # %% [markdown]
 # **02.6 A small design.** Score an item (d) for a person with a history (n, d) so that: the order of the purchases does not
-# matter; with one purchase the score is its cosine with the item; and one fitting purchase among many that do not fit is heard.
-# Do it with soft attention: the item asks, the purchases answer, and the result is compared with the item by cosine.
+# matter; with one purchase the score is its cosine with the item; and one purchase that fits is heard among many that do
+# not. Use soft attention: the item asks, the purchases are keys and values, what comes out is compared by cosine.
 
 
 # %% tags=["solution"]

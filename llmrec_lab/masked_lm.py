@@ -27,7 +27,7 @@ class TinyBertConfig:
     with a share of 0.15. Guessing by frequency has 5.87.
 
     Args:
-        vocabulary: word pieces, special ones included.
+        vocabulary: words, special ones included.
         length: tokens per block of text.
         d: numbers per vector.
         layers, heads: of the network.
@@ -54,27 +54,27 @@ class TinyBertConfig:
 
 
 def train_tokenizer(texts: list[str], size: int) -> Tokenizer:
-    """A WordPiece tokenizer, lower-case; each Chinese character is a token of its own.
+    """A tokenizer of the most frequent words, lower-case; each Chinese character is a word of its own.
+
+    Whole words and no pieces of words: the trainer of WordPiece breaks ties by chance, so it would not give the same
+    vocabulary twice.
 
     Args:
-        texts: strings to count pieces in.
-        size: pieces in the vocabulary, with the five special ones.
+        texts: strings to count words in.
+        size: words in the vocabulary, with the five special ones; the others become [UNK].
 
     Returns:
         A Tokenizer without special tokens around the text.
 
     Example:
-        >>> tokenizer = train_tokenizer(["tea and tea", "房间很大"], size=40)
-        >>> tokenizer.encode("tea 很大").tokens
-        ['tea', '很', '大']
+        >>> tokenizer = train_tokenizer(["tea and tea", "房间很大"], size=10)
+        >>> tokenizer.encode("Tea 很大!").tokens
+        ['tea', '很', '大', '[UNK]']
     """
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    # By default every character seen gets a place, which would be more than 2,000 in Chinese.
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size, limit_alphabet=size // 2, special_tokens=list(SPECIAL), show_progress=False
-    )
+    trainer = trainers.WordLevelTrainer(vocab_size=size, special_tokens=list(SPECIAL), show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
 
@@ -113,12 +113,12 @@ def mask_tokens(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Choose the tokens to ask about, and hide most of them.
 
-    Of the chosen tokens 80% become [MASK], 10% any other piece, and 10% stay: later the model will read texts without
+    Of the chosen tokens 80% become [MASK], 10% any other word, and 10% stay: later the model will read texts without
     [MASK], so it has to build a good vector for every token and not only for masks.
 
     Args:
         ids: (b, t) token ids.
-        vocabulary: how many pieces there are.
+        vocabulary: how many words there are.
         generator: source of chance.
         share: of the tokens that are chosen.
 
@@ -198,7 +198,7 @@ def pretrain(train: torch.Tensor, config: TinyBertConfig = TinyBertConfig(), see
         A transformers.BertForMaskedLM. The same blocks, choices, and seed on the same machine give the same weights.
 
     Raises:
-        DataError: the blocks have another length or more pieces than the choices say.
+        DataError: the blocks have another length or more words than the choices say.
 
     Source:
         Devlin et al. 2019, arXiv 1810.04805; the next sentence is not predicted, after Liu et al. 2019, arXiv 1907.11692.
@@ -213,7 +213,7 @@ def pretrain(train: torch.Tensor, config: TinyBertConfig = TinyBertConfig(), see
     if train.ndim != 2 or train.shape[1] != config.length or int(train.max()) >= config.vocabulary:
         raise DataError(
             f"blocks came with shape {tuple(train.shape)} and ids to {int(train.max())}; the choices are a length of "
-            f"{config.length} and {config.vocabulary} pieces, so change one of the two"
+            f"{config.length} and {config.vocabulary} words, so change one of the two"
         )
     model, generator = tiny_bert(config, seed), torch.Generator().manual_seed(seed)
     with torch.no_grad():  # else the first hundred steps go into learning that "the" is frequent
@@ -264,11 +264,11 @@ def held_out_losses(model, held_out: torch.Tensor, share: float = 0.15, seed: in
 def frequency_losses(
     train: torch.Tensor, held_out: torch.Tensor, size: int, share: float = 0.15, seed: int = 0
 ) -> torch.Tensor:
-    """What `held_out_losses` would be if every guess were: each piece as often as in the training text.
+    """What `held_out_losses` would be if every guess were: each word as often as in the training text.
 
     Args:
         train, held_out: (n, length) token ids.
-        size: pieces in the vocabulary.
+        size: words in the vocabulary.
         share, seed: as for `held_out_losses`.
 
     Returns:
@@ -282,7 +282,7 @@ def frequency_losses(
 
 
 def log_frequencies(ids: torch.Tensor, size: int) -> torch.Tensor:
-    """(size) the logarithm of each piece's share of a text; every piece is counted once more than it occurs."""
+    """(size) the logarithm of each word's share of a text; every word is counted once more than it occurs."""
     counts = torch.bincount(ids.flatten(), minlength=size) + 1.0
     return (counts / counts.sum()).log()
 
@@ -297,7 +297,7 @@ def guesses(model, tokenizer: Tokenizer, text: str, k: int = 5) -> list[tuple[st
         k: how many guesses.
 
     Returns:
-        Pairs of a piece and its probability, likeliest first.
+        Pairs of a word and its probability, likeliest first.
 
     Raises:
         DataError: there is not exactly one [MASK], or the text is too long.

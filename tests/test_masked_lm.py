@@ -41,14 +41,14 @@ def generator():
     return torch.Generator().manual_seed(3)
 
 
-def test_special_pieces_come_first_and_chinese_characters_stand_alone(tokenizer):
+def test_special_tokens_come_first_and_chinese_characters_stand_alone(tokenizer):
     assert [tokenizer.token_to_id(piece) for piece in SPECIAL] == [0, 1, 2, 3, 4]
     assert tokenizer.encode("狗很吵").tokens == ["狗", "很", "吵"]
 
 
-def test_the_vocabulary_is_no_larger_than_asked_for_even_with_many_characters():
-    texts = ["".join(chr(0x4E00 + i) for i in range(start, start + 50)) for start in range(0, 1000, 50)]
-    assert train_tokenizer(texts, size=200).get_vocab_size() <= 200
+def test_the_vocabulary_holds_the_most_frequent_words_and_ties_are_in_alphabetical_order():
+    tokenizer = train_tokenizer(["b a c", "c 茶 d"], size=8)
+    assert sorted(tokenizer.get_vocab(), key=tokenizer.token_to_id) == [*SPECIAL, "c", "a", "b"]
 
 
 def test_blocks_hold_the_tokens_in_order_and_drop_what_is_left(tokenizer):
@@ -180,5 +180,5 @@ def test_text_vectors_do_not_depend_on_the_other_texts(tokenizer, trained):
 
 @pytest.mark.parametrize("train", [torch.full((4, 5), 7), torch.full((4, 6), 60), torch.full((6,), 7)])
 def test_blocks_that_do_not_fit_the_choices_are_refused(train):
-    with pytest.raises(DataError, match="length of 6 and 60 pieces"):
+    with pytest.raises(DataError, match="length of 6 and 60 words"):
         pretrain(train, CONFIG)
