@@ -356,8 +356,7 @@ MESSAGES = {
             "answer is its values."
         ),
         "01.r1.question": (
-            "A slate shows that a film got a part of its score for *James Woods*, and the wish was about woods. What "
-            "is this?"
+            "A slate shows that a film got a part of its score for James Woods, and the wish was about woods. What is this?"
         ),
         "01.r1.a": "A bug: the parts do not sum to the score.",
         "01.r1.a.why": (
