@@ -21,8 +21,7 @@ from llmrec_lab.errors import AssetError, DataError
 from llmrec_lab.model_files import MAX_TOKENS, CachedEncoder, checked_texts, damage_is_refused, model_folder
 from llmrec_lab.text import clean
 
-# Padded tokens a batch. On a CPU small ones stay in the cache (4,096 took 1.3 times the CPU time) and end at nearly one time.
-CPU_TOKENS = 512
+CPU_TOKENS = 512  # padded tokens a batch: it stays in the cache, and all workers end at about the same time
 GPU_TOKENS = 16_384  # a GPU is idle between small batches
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
