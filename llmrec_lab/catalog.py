@@ -151,7 +151,8 @@ class Interactions:
             if name in frame:
                 checked[name] = to_finite(frame[name], name)
         tie = pd.util.hash_array((checked[USER] + "\t" + checked[ITEM]).to_numpy(dtype=object))
-        order = np.lexsort((tie, checked[TIMESTAMP], checked[USER]))
+        users, _ = pd.factorize(checked[USER], sort=True)  # numbers that sort as the ids do, and faster
+        order = np.lexsort((tie, checked[TIMESTAMP], users))
         return cls(checked.iloc[order].reset_index(drop=True))
 
     def histories(self, catalog: Catalog) -> Histories:
@@ -333,11 +334,15 @@ def to_ids(values: pd.Series, name: str) -> np.ndarray:
     missing = values.isna().to_numpy()
     if missing.any():
         raise DataError(f"{name} is missing in row {int(missing.argmax())}; every row needs one")
-    ids = np.array([id_text(value) for value in values], dtype=object)
-    for value in dict.fromkeys(ids):  # the same ids come again and again: look at each once
+    try:
+        codes, different = pd.factorize(values)  # the same ids come again and again: look at each once
+    except TypeError:  # something that cannot be an id, which id_text names
+        codes, different = np.arange(len(values)), values
+    ids = np.array([id_text(value) for value in different], dtype=object)
+    for value in ids:
         if not value.strip() or clean(value) != value:
             raise DataError(f"{name} {value!r:.60} is empty or has spaces at its ends or unprintable characters; rename it")
-    return frozen(ids)
+    return frozen(ids[codes])
 
 
 def id_text(value) -> str:
