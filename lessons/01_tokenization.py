@@ -661,7 +661,8 @@ with torch.inference_mode():
 print(tuple(out.last_hidden_state.shape), tuple(out.pooler_output.shape))
 
 # %% [markdown]
-# Two stars mend it. The third one hands a vector to `decode`. A vector is no list of ids:
+# Two stars mend it: out come a vector for each token, and one for each text, called the *pooler output*. The third line
+# hands that one to `decode`. But a vector is no list of ids:
 
 # %%
 try:
