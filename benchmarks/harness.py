@@ -206,7 +206,8 @@ def foreign_share(before: tuple[float, float], after: tuple[float, float]) -> fl
         >>> foreign_share((0, 100), (10, 100 + 5 * os.cpu_count()))
         0.5
     """
-    return max(0.0, (after[1] - before[1]) / (after[0] - before[0]) / os.cpu_count())
+    share = (after[1] - before[1]) / (after[0] - before[0]) / os.cpu_count()
+    return min(max(share, 0.0), 1.0)  # both clocks tick, so that a moment of no length has any share
 
 
 def cells(row: dict) -> dict[str, str]:
