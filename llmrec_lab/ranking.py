@@ -215,6 +215,54 @@ def quota(scores: np.ndarray, weights: np.ndarray, k: int, order: np.ndarray) ->
     return np.array(chosen, dtype=int)
 
 
+def mmr(scores: np.ndarray, vectors: np.ndarray, k: int, order: np.ndarray, lambda_: float) -> np.ndarray:
+    """Positions of k items chosen by maximal marginal relevance: good ones that do not repeat what was chosen before.
+
+    The best item comes first. Then, again and again, the one with the largest
+    lambda * score - (1 - lambda) * (the largest cosine to any item chosen so far); equal ones in order of item id.
+
+    Args:
+        scores: (n) on the scale of a cosine; -inf marks items that must not appear, or need not be considered.
+        vectors: (n, d) unit rows, by which items resemble each other.
+        k: how many.
+        order: (n) from `id_order`.
+        lambda_: from 1, which is `top_k`, to 0, where only difference counts after the first item.
+
+    Returns:
+        At most k positions, in the order in which they were picked.
+
+    Raises:
+        DataError: as `top_k`; or lambda is not from 0 to 1, the shapes do not fit, or a row is not of length 1.
+
+    Source:
+        Carbonell and Goldstein 1998, The use of MMR, SIGIR, doi 10.1145/290941.291025.
+
+    Example:
+        >>> scores, vectors = np.array([0.9, 0.8, 0.5]), np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> mmr(scores, vectors, 2, np.arange(3), lambda_=0.5)
+        array([0, 2])
+    """
+    require_lambda(lambda_)
+    if not vectors.ndim == 2 or not len(scores) == len(vectors) == len(order):
+        raise DataError(f"scores {scores.shape}, vectors {vectors.shape}, order ({len(order)}) do not fit; pass n of each")
+    chosen = list(top_k(scores, k, order)[:1])
+    pool = np.argsort(order)  # argmax takes the first of equal values: the one with the smallest id
+    pool = pool[np.isfinite(scores[pool])]
+    units, closest = vectors[pool], np.full(len(pool), -np.inf)  # (m, d), (m)
+    while 0 < len(chosen) < min(k, len(pool)):
+        closest = np.maximum(closest, products(vectors[chosen[-1:]], units)[0])
+        values = np.round(lambda_ * scores[pool] - (1 - lambda_) * closest, DIGITS)
+        values[np.isin(pool, chosen)] = -np.inf
+        chosen.append(pool[np.argmax(values)])
+    return np.array(chosen, dtype=int)
+
+
+def require_lambda(lambda_: float) -> None:
+    """Raise DataError unless lambda is a number from 0 to 1."""
+    if isinstance(lambda_, bool) or not isinstance(lambda_, (int, float, np.number)) or not 0 <= lambda_ <= 1:
+        raise DataError(f"lambda came as {lambda_!r}; pass a number from 0 (only difference) to 1 (only scores)")
+
+
 def require_k(k: int) -> None:
     """Raise DataError unless k is a whole number of at least 1."""
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:

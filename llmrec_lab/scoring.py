@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmrec_lab.catalog import Histories
+from llmrec_lab.errors import DataError
 from llmrec_lab.interests import ClusterConfig, Concepts, Interests, decompose_history, unit_rows
 
 
@@ -42,6 +43,65 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         0.96495
     """
     return (unit_rows(np.asarray(a, dtype=np.float64)) * unit_rows(np.asarray(b, dtype=np.float64))).sum(axis=-1)
+
+
+def gram_cosine(a: np.ndarray, b: np.ndarray, gram: np.ndarray) -> np.ndarray:
+    """The cosine of u = sum a_i x_i and v = sum b_i x_i from their coefficients: a G b / sqrt(a G a * b G b).
+
+    The Gram matrix G holds the dot products of the directions x_i. If they have length 1 and stand at right angles, G is
+    the identity and drops out; interests rarely do.
+
+    Args:
+        a, b: (..., k) coefficients, of shapes that broadcast.
+        gram: (k, k) the dot product of every two directions.
+
+    Returns:
+        (...) between -1 and 1; 0 where a sum is the zero vector.
+
+    Raises:
+        DataError: the matrix holds no dot products, or does not fit the coefficients.
+
+    Example:
+        >>> directions = np.array([[1.0, 0.0], [0.6, 0.8]])
+        >>> gram_cosine([1, 0], [0, 1], directions @ directions.T).round(3)
+        np.float64(0.6)
+    """
+    a, b, gram = (np.asarray(values, dtype=np.float64) for values in (a, b, gram))
+    if gram.ndim != 2 or not a.shape[-1:] == b.shape[-1:] == gram.shape[:1] == gram.shape[1:]:
+        raise DataError(f"a {a.shape}, b {b.shape} and the matrix {gram.shape} do not fit; pass (..., k), (..., k), (k, k)")
+    if not np.allclose(gram, gram.T) or np.linalg.eigvalsh(gram)[0] < -1e-6 * max(gram.trace(), 1e-12):
+        raise DataError("the matrix holds no dot products of real directions; pass directions @ directions.T")
+    squares = ((a @ gram) * a).sum(axis=-1) * ((b @ gram) * b).sum(axis=-1)
+    return ((a @ gram) * b).sum(axis=-1) / np.sqrt(np.maximum(squares, 1e-24))
+
+
+def contributions(pieces: np.ndarray, weights: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """The cosine of a sum of pieces with each item, taken apart: what each piece brings.
+
+    Pieces may be the interests of a person, or the tokens of a sentence whose vector is their mean.
+
+    Args:
+        pieces: (p, d) vectors.
+        weights: (p) how much of each piece is in the sum; negative for what was taken off.
+        items: (n, d) vectors of any length.
+
+    Returns:
+        (n, p) float64; each row sums to the cosine of `weights @ pieces` and the item.
+
+    Raises:
+        DataError: the pieces cancel each other, so that their sum has no direction.
+
+    Example:
+        >>> contributions(np.array([[3.0, 0.0], [0.0, 4.0]]), np.array([1.0, 1.0]), np.array([[1.0, 0.0], [3.0, 4.0]]))
+        array([[0.6 , 0.  ],
+               [0.36, 0.64]])
+    """
+    pieces, weights = np.asarray(pieces, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    total = weights @ pieces  # (d)
+    length = np.linalg.norm(total)
+    if not length > 1e-9 * np.abs(weights).max(initial=0) * np.abs(pieces).max(initial=0):
+        raise DataError("the pieces cancel each other, so that their sum has no direction; check the weights")
+    return weights / length * (unit_rows(np.asarray(items, dtype=np.float64)) @ pieces.T)
 
 
 def wish_parts(interests: Interests, concepts: Concepts, vectors: np.ndarray, facet_weight: float) -> Parts:

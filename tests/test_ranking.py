@@ -7,7 +7,7 @@ import pytest
 
 from llmrec_lab import ranking
 from llmrec_lab.errors import DataError
-from llmrec_lab.ranking import DIGITS, id_order, nearest, quota, top_k, top_k_rows
+from llmrec_lab.ranking import DIGITS, id_order, mmr, nearest, quota, top_k, top_k_rows
 
 
 def brute_force(scores, k, ids):
@@ -293,3 +293,73 @@ def test_quota_returns_what_there_is():
 def test_quota_checks_k(k):
     with pytest.raises(DataError, match="pass a whole number of at least 1"):
         quota(np.ones((1, 3)), np.ones(1), k, np.arange(3))
+
+
+# Maximal marginal relevance
+
+
+def mmr_by_hand(scores, vectors, k, ids, lambda_):
+    """Positions, by the words of the rule, one candidate at a time."""
+    chosen = []
+    candidates = sorted((i for i in range(len(scores)) if scores[i] > -np.inf), key=lambda i: ids[i])
+    while candidates and len(chosen) < k:
+        repeats = {i: max((float(vectors[i] @ vectors[j]) for j in chosen), default=None) for i in candidates}
+        worth = {
+            i: scores[i] if repeat is None else lambda_ * scores[i] - (1 - lambda_) * repeat for i, repeat in repeats.items()
+        }
+        best = max(candidates, key=lambda i: round(float(worth[i]), DIGITS))  # the first of equals, so the smallest id
+        chosen.append(best)
+        candidates.remove(best)
+    return chosen
+
+
+@pytest.mark.parametrize("lambda_", [0, 0.3, 0.7, 1])
+def test_mmr_follows_its_rule_with_ties_and_twins(lambda_):
+    for seed in range(40):
+        scores, ids = random_case(seed)
+        vectors = np.eye(4)[np.random.default_rng(seed).integers(0, 4, len(scores))]
+        found = mmr(scores, vectors, 6, id_order(ids), lambda_).tolist()
+        assert found == mmr_by_hand(scores, vectors, 6, ids, lambda_), seed
+
+
+def test_mmr_of_real_directions_follows_its_rule(rng):
+    vectors, ids = unit_vectors(rng, 60).astype(float), np.array([f"{i:02d}" for i in rng.permutation(60)])
+    scores = vectors @ vectors[0]
+    assert mmr(scores, vectors, 12, id_order(ids), 0.6).tolist() == mmr_by_hand(scores, vectors, 12, ids, 0.6)
+
+
+def test_mmr_that_counts_only_scores_is_top_k():
+    for seed in range(40):
+        scores, ids = random_case(seed)
+        vectors = unit_vectors(np.random.default_rng(seed), len(scores))
+        assert mmr(scores, vectors, 7, id_order(ids), 1.0).tolist() == top_k(scores, 7, id_order(ids)).tolist()
+
+
+def test_mmr_remembers_every_item_chosen_and_not_only_the_last():
+    query = np.array([1.0, 0.0, 0.0, 0.0])  # a near twin of the first item comes back if only the last one counts
+    items = np.array([[0.90, 0.44, 0, 0], [0.88, 0.47, 0, 0], [0.70, 0, 0.71, 0], [0.65, 0, 0, 0.76]])
+    units = items / np.linalg.norm(items, axis=1, keepdims=True)
+    assert mmr(units @ query, units, 3, np.arange(4), 0.5).tolist() == [0, 2, 3]
+
+
+def test_mmr_leaves_out_what_must_not_appear_and_returns_what_there_is(rng):
+    vectors = unit_vectors(rng, 3)
+    assert mmr(np.array([-np.inf, 0.1, 0.2]), vectors, 5, np.arange(3), 0.5).tolist() == [2, 1]
+    assert mmr(np.full(3, -np.inf), vectors, 2, np.arange(3), 0.5).tolist() == []
+
+
+@pytest.mark.parametrize("lambda_", [-0.1, 1.1, np.nan, "1", True, None])
+def test_a_lambda_that_is_no_share_is_refused(lambda_):
+    with pytest.raises(DataError, match="lambda came as .*; pass a number from 0"):
+        mmr(np.ones(2), np.eye(2), 1, np.arange(2), lambda_)
+
+
+def test_mmr_refuses_what_top_k_refuses_and_what_does_not_fit():
+    with pytest.raises(DataError, match="k came as 0"):
+        mmr(np.ones(2), np.eye(2), 0, np.arange(2), 0.5)
+    with pytest.raises(DataError, match="score nan at position 1"):
+        mmr(np.array([1.0, np.nan]), np.eye(2), 1, np.arange(2), 0.5)
+    with pytest.raises(DataError, match="do not fit; pass n of each"):
+        mmr(np.ones(3), np.eye(2), 1, np.arange(3), 0.5)
+    with pytest.raises(DataError, match="pass rows of length 1"):
+        mmr(np.ones(2), 2 * np.eye(2), 2, np.arange(2), 0.5)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
+from llmrec_lab.errors import DataError
 from llmrec_lab.interests import Interests, build_concepts, decompose_history, decompose_text, unit_rows
-from llmrec_lab.scoring import HistoryText, cosine, interest_scores, wish_parts
+from llmrec_lab.scoring import HistoryText, contributions, cosine, gram_cosine, interest_scores, wish_parts
 
 
 @pytest.fixture
@@ -44,6 +45,74 @@ def test_cosine_broadcasts_one_vector_to_many(rng):
 def test_cosine_does_not_depend_on_length(rng):
     a, b = rng.normal(size=(2, 6))
     assert cosine(1e-6 * a, 1e6 * b) == pytest.approx(cosine(a, b))
+
+
+# The cosine from coefficients
+
+
+def test_gram_cosine_is_the_cosine_of_the_sums(rng):
+    a, b, directions = rng.normal(size=(20, 4)), rng.normal(size=(20, 4)), rng.normal(size=(4, 9))
+    np.testing.assert_allclose(
+        gram_cosine(a, b, directions @ directions.T), cosine(a @ directions, b @ directions), atol=1e-12
+    )
+
+
+def test_gram_cosine_broadcasts_one_person_to_many_items(rng):
+    a, b, directions = rng.normal(size=3), rng.normal(size=(5, 3)), rng.normal(size=(3, 6))
+    np.testing.assert_allclose(
+        gram_cosine(a, b, directions @ directions.T), cosine(a @ directions, b @ directions), atol=1e-12
+    )
+
+
+def test_gram_cosine_of_orthonormal_directions_needs_no_matrix():
+    assert gram_cosine([0.5, 0.5], [0.3, 0.7], np.eye(2)) == pytest.approx(0.92848, abs=5e-6)
+    assert gram_cosine([0.5, 0.5], [0.3, 0.7], [[1, 0.6], [0.6, 1]]) == pytest.approx(0.98058, abs=5e-6)
+
+
+def test_gram_cosine_of_a_sum_that_vanishes_is_0():
+    assert gram_cosine([1, -1], [1, 0], np.ones((2, 2))) == 0 and gram_cosine([0, 0], [1, 2], np.eye(2)) == 0
+
+
+@pytest.mark.parametrize("gram", [np.eye(3), np.ones((2, 3)), np.ones(2)])
+def test_a_gram_matrix_of_another_size_is_refused(gram):
+    with pytest.raises(DataError, match="do not fit; pass"):
+        gram_cosine([1, 0], [0, 1], gram)
+
+
+@pytest.mark.parametrize("gram", [[[1, 2], [0, 1]], [[1, 2], [2, 1]], [[1, np.nan], [np.nan, 1]]])
+def test_a_matrix_that_holds_no_dot_products_is_refused(gram):
+    with pytest.raises(DataError, match="no dot products"):
+        gram_cosine([1, 0], [0, 1], gram)
+
+
+# What each piece brings
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_contributions_sum_to_the_cosine_of_the_sum(rng, dtype):
+    pieces, items, weights = (
+        rng.normal(size=(6, 20)).astype(dtype),
+        rng.normal(size=(9, 20)).astype(dtype),
+        rng.normal(size=6),
+    )
+    parts = contributions(pieces, weights, items)
+    assert parts.shape == (9, 6)
+    np.testing.assert_allclose(parts.sum(axis=1), cosine(weights @ pieces, items), atol=1e-9)
+
+
+def test_a_piece_without_weight_brings_nothing_and_a_piece_taken_off_counts_against(rng):
+    parts = contributions(np.eye(3), np.array([1.0, 0.0, -1.0]), np.array([[1.0, 1.0, 1.0]]))
+    np.testing.assert_allclose(parts, [[1 / 6**0.5, 0, -1 / 6**0.5]])
+
+
+def test_an_item_without_text_gets_nothing_from_anybody():
+    assert contributions(np.eye(2), np.ones(2), np.zeros((1, 2))).tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("weights", [[1.0, -1.0], [0.0, 0.0]])
+def test_pieces_that_cancel_each_other_are_refused(weights):
+    with pytest.raises(DataError, match="cancel each other"):
+        contributions(np.ones((2, 3)), np.array(weights), np.eye(3))
 
 
 # Parts of a wish
