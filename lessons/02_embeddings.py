@@ -468,9 +468,9 @@ claim("sorted by attention weights or by dot products, the list is the same", by
 #
 # ## 5. One word, several meanings
 #
-# word2vec and GloVe have one vector per word. But a *star* shines, and a *star* acts. **BERT** gives every token a vector
-# that depends on all tokens around it: a **contextual** embedding. It is a stack of soft attention: in each layer every
-# token is a query, and all tokens are keys and values. Such a network is a **transformer**.
+# word2vec and GloVe have one vector per word. But a *star* shines, and a *star* acts. BERT gives every token a vector
+# that depends on all tokens around it (lesson 01: a contextual vector). It is a stack of soft attention: in each layer every
+# token is a query, and all tokens are keys and values. Such a network is a transformer.
 #
 # Which vectors does MiniLM, a BERT of six layers, have for *star* in four sentences?
 
@@ -528,7 +528,7 @@ for name in ("minilm", "e5"):
 #
 # ## 6. From tokens to a text
 #
-# A text has many tokens, and to compare texts we want one vector each. To make one of many is called **pooling**. Three
+# A text has many tokens, and to compare texts we want one vector each. To make one of many is called pooling. Three
 # ways are common: the mean of all tokens; the vector of the first token, `[CLS]`; and the **pooler**, a small layer on top
 # of `[CLS]` that BERT was trained with. First the library's encoder: what does it do?
 
@@ -743,7 +743,7 @@ claim("subtracting each language's own mean finds more translations", language_r
 # ## 8. Pre-train a BERT
 #
 # Where does a BERT get its weights? From a game that needs no labels: hide some words of a text, and let the network guess
-# them. This is **masked language modeling**, and training on it is called **pre-training**, because what one wants the model
+# them. This is masked language modeling, and training on it is called pre-training, because what one wants the model
 # for comes later.
 #
 # Some tokens are asked about. Of these, 80% are replaced by `[MASK]`, 10% by any other token, 10% stay. Let us
@@ -1043,7 +1043,7 @@ quiz("02")
 #   [arXiv 1909.00512](https://arxiv.org/abs/1909.00512): anisotropy, measured.
 # - Su and others, *Whitening Sentence Representations for Better Semantics and Faster Retrieval*, 2021,
 #   [arXiv 2103.15316](https://arxiv.org/abs/2103.15316): where whitening helps.
-# - Wang and others, *Multilingual E5 Text Embeddings*, 2024, [arXiv 2402.05672](https://arxiv.org/abs/2402.05672): the second
-#   encoder of this course.
+# - Wang and others, *Multilingual E5 Text Embeddings*, 2024, [arXiv 2402.05672](https://arxiv.org/abs/2402.05672): the
+#   second encoder of this course.
 #
 # **Next:** lesson 03 takes one sentence apart into several wishes.

@@ -576,7 +576,7 @@ MESSAGES = {
         "02.q2.b": "The vectors know what the words mean.",
         "02.q2.b.why": "Whether counts carry meaning depends on the text; J says only how well the counts are explained.",
         "02.q2.c": "J will be 0 on real text too.",
-        "02.q2.c.why": "A few numbers a word cannot tell so many counts back, and should not: rare counts are noise.",
+        "02.q2.c.why": "So few numbers cannot tell so many counts back, and should not: rare counts are noise.",
         "02.q3.question": "Why are dot products divided by the root of d in attention?",
         "02.q3.a": "To turn them into cosines.",
         "02.q3.a.why": "A cosine divides by the two lengths, which differ from vector to vector.",
