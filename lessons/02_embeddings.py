@@ -153,9 +153,10 @@ claim("skip-gram looks left as much as right", pairs == {(context, center) for c
 # %% [markdown]
 # So word2vec has two tables, a window to both sides, and no order: it is no model that writes text from left to right.
 #
-# The sum in the softmax runs over the whole vocabulary, for every pair. Too slow; so one does not ask "which of all words
-# is it?" but "is this the true neighbor, or one drawn at random?". This is **negative sampling**. The loss for a center $c$,
-# a true neighbor $o$ and random words $n$ uses the sigmoid $\sigma(x) = 1 / (1 + e^{-x})$:
+# The sum in the softmax runs over the whole vocabulary, for every pair. Too slow; so one does not ask "which of all
+# words is it?" but "is this the true neighbor, or one drawn at random?". This is **negative sampling**. The number that
+# training makes small is called the **loss**. For a center $c$, a true neighbor $o$ and random words $n$ it uses the
+# sigmoid $\sigma(x) = 1 / (1 + e^{-x})$:
 #
 # $$L = -\log \sigma(u_o \cdot v_c) - \sum_n \log \sigma(-u_n \cdot v_c)$$
 #
@@ -175,8 +176,8 @@ print(f"{by_hand:.4f} by hand, {loss[0]:.4f} by the library")
 claim("by hand and by the library the loss is the same", abs(by_hand - loss[0]) < 1e-12)
 
 # %% [markdown]
-# Learning means: change the vectors a little in the direction in which the loss falls, the negative **gradient**. One such
-# step:
+# Learning means: change the vectors a little in the direction in which the loss falls, the negative **gradient**. One
+# such step:
 
 # %%
 after, _, _ = negative_sampling(v[:1] - 0.1 * for_center, u[None, [1, 3, 4]] - 0.1 * for_contexts)
@@ -204,8 +205,8 @@ for word in ("coffee", "dog", "price"):
     print(word, "→", ", ".join(near for near, _ in vectors.neighbors(word, k=6)))
 
 # %% [markdown]
-# Nobody told it that a decaf is a coffee and that dogs are fed. To claim that, we need words chosen *before* looking: are
-# words for drinks closer to each other than to words for pets?
+# Nobody told it which words belong to coffee and which to dogs. To claim that it knows, we need words chosen *before*
+# looking: are words for drinks closer to each other than to words for pets?
 
 # %%
 from llmrec_lab.interests import unit_rows
@@ -244,13 +245,13 @@ claim("Word2Vec is imported and never used", imported - used == {"Word2Vec"})
 #
 # ## 3. GloVe: explain the counts
 #
-# **GloVe** starts from the table of counts $X$. It wants the product of two vectors to be the logarithm of their count, up
-# to a number for each word, the **bias**:
+# **GloVe** starts from the table of counts $X$. It wants the product of two vectors to be the logarithm of their count,
+# up to a number for each word, the **bias**:
 #
 # $$J = \sum_{i,j} f(X_{ij})\,\left(w_i \cdot c_j + b_i + a_j - \log X_{ij}\right)^2$$
 #
-# The weight $f$ is 0 for pairs that never occur, grows, and stops at 1 for frequent ones. Can $J$ reach 0? A world of four
-# words and the counts of their pairs:
+# The weight $f$ is 0 for pairs that never occur, grows, and stops at 1 for frequent ones. Can $J$ reach 0? A world of
+# four words and the counts of their pairs:
 
 # %%
 from llmrec_lab.word_vectors import GloVeConfig, fit_glove
@@ -331,8 +332,8 @@ print("weights", weights.round(3), "sum", weights.sum().round(6))
 print("attention", (weights @ values).round(3))
 
 # %% [markdown]
-# The third key fits best and gets the largest weight, and all others get some. This is **soft attention**: a weighted mean.
-# Does the library agree?
+# The third key fits best and gets the largest weight, and all others get some. This is **soft attention**: a weighted
+# mean. Does the library agree?
 
 # %%
 from llmrec_lab.pooling import attention_weights, hard_attention, soft_attention
@@ -389,12 +390,13 @@ claim("divided by the root of d it stays at 1", all(abs(scaled - 1) < 0.1 for _,
 # weight does the best of eight keys get?
 
 # %%
+from scipy.special import softmax
+
 q, k = rng.normal(size=(500, 1, 1024)), rng.normal(size=(500, 8, 1024))
 dots = (q * k).sum(axis=2)  # (500, 8)
 shares = {}
 for name, x in (("q·k", dots), ("q·k / √d", dots / np.sqrt(1024))):
-    soft_max = np.exp(x - x.max(axis=1, keepdims=True))
-    shares[name] = (soft_max / soft_max.sum(axis=1, keepdims=True)).max(axis=1).mean()
+    shares[name] = softmax(x, axis=1).max(axis=1).mean()
 print({name: f"{share:.0%}" for name, share in shares.items()})
 claim(
     "without the root one key takes nearly everything, with it no key does", shares["q·k"] > 0.9 and shares["q·k / √d"] < 0.5
@@ -409,6 +411,7 @@ claim(
 # %%
 from torch import nn
 
+torch.manual_seed(0)
 network = nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 1))
 with torch.no_grad():
     outputs = network(torch.tensor(rng.normal(size=(50, 32)), dtype=torch.float32))[:, 0].numpy()
@@ -416,7 +419,7 @@ rankings = [np.argsort(-scores, kind="stable").tolist() for scores in (outputs, 
 claim("dividing all scores by the root of d leaves the ranking as it was", rankings[0] == rankings[1])
 
 # %% [markdown]
-# Nothing: it is a constant, and only makes the gradients smaller. Leave it out there.
+# Nothing: it is a constant. Leave it out there.
 #
 # ### Ten things on a shelf
 #
@@ -445,8 +448,8 @@ claim("the dog food listens to the biscuits for puppies", listens["dry dog food"
 claim("the cookies listen to the chocolate", listens["chocolate chip cookies"] == "milk chocolate bar")
 
 # %% [markdown]
-# Now a list. The vector of the person *as seen from an item* is that item's attention over the purchases, and the score is
-# its cosine with the item. This is **target attention**; lesson 08 trains it.
+# Now a list. The vector of the person *as seen from an item* is that item's attention over the purchases, and the score
+# is its cosine with the item. This is **target attention**; lesson 08 trains it.
 
 # %% tags=["nbval-ignore-output"]
 people = attention @ history  # (10, 50): one view of the person for each item
@@ -454,7 +457,13 @@ order = np.argsort(-cosine(people, item_vectors), kind="stable")
 print([shelf[i] for i in order[:5]])
 
 # %% [markdown]
-# Three interests are served by one person's three purchases. The article makes its list from the attention weights
+# Do the first three serve three interests, or one interest three times?
+
+# %%
+claim("the first three items listen to three different purchases", len({attention[i].argmax() for i in order[:3]}) == 3)
+
+# %% [markdown]
+# Three. The article makes its list from the attention weights
 # themselves: softmax of profile times item, largest first. Is anything gained over plain dot products?
 
 # %%
@@ -469,8 +478,8 @@ claim("sorted by attention weights or by dot products, the list is the same", by
 # ## 5. One word, several meanings
 #
 # word2vec and GloVe have one vector per word. But a *star* shines, and a *star* acts. BERT gives every token a vector
-# that depends on all tokens around it (lesson 01: a contextual vector). It is a stack of soft attention: in each layer every
-# token is a query, and all tokens are keys and values. Such a network is a transformer.
+# that depends on all tokens around it (lesson 01: a contextual vector). It is a stack of soft attention: in each layer
+# every token is a query, and all tokens are keys and values. Such a network is a transformer.
 #
 # Which vectors does MiniLM, a BERT of six layers, have for *star* in four sentences?
 
@@ -509,8 +518,8 @@ claim("two stars of one kind are closer than any two of different kinds", min(sa
 # %% [markdown]
 # > **Check the article: what is inside.** "Language models usually use an RNN, LSTM or GRU", it says.
 #
-# An **RNN** reads a text word by word and keeps a summary; LSTM and GRU are kinds of it. Before 2018 this was true. Look at
-# the names of the weights of the models in this course:
+# An **RNN** reads a text word by word and keeps a summary; LSTM and GRU are kinds of it. Before 2018 this was true.
+# Look at the names of the weights of the models in this course:
 
 # %%
 from safetensors import safe_open
@@ -529,8 +538,8 @@ for name in ("minilm", "e5"):
 # ## 6. From tokens to a text
 #
 # A text has many tokens, and to compare texts we want one vector each. To make one of many is called pooling. Three
-# ways are common: the mean of all tokens; the vector of the first token, `[CLS]`; and the **pooler**, a small layer on top
-# of `[CLS]` that BERT was trained with. First the library's encoder: what does it do?
+# ways are common: the mean of all tokens; the vector of the first token, `[CLS]`; and the **pooler**, a small layer on
+# top of `[CLS]` that BERT was trained with. First the library's encoder: what does it do?
 
 # %%
 from llmrec_lab.pooling import cls_pool, mean_pool, pooler_pool
@@ -585,8 +594,8 @@ for name, values in ranks.items():
     print(f"{name}: {bootstrap_interval(values)}")
 
 # %% [markdown]
-# The number in front is the MRR; in brackets is its **95% interval**: how far it would move with other reviews of the same
-# kind. Now MiniLM, with its three ways of pooling:
+# The number in front is the MRR; in brackets is its **95% interval**: how far it would move with other reviews of the
+# same kind. Now MiniLM, with its three ways of pooling:
 
 # %% tags=["nbval-ignore-output"]
 dense = bert.pooler.dense
@@ -613,13 +622,13 @@ for other in ("MiniLM, CLS", "MiniLM, pooler", "TF-IDF"):
 claim("the mean of word2vec vectors loses to TF-IDF", paired_interval(ranks["word2vec, mean"], ranks["TF-IDF"]).high < 0)
 
 # %% [markdown]
-# Two lessons. MiniLM was trained with the mean, so use the mean: a model's pooling belongs to the model. And a mean of word
-# vectors loses to counting shared words: word vectors blur *espresso* into *coffee*, which helps when nothing matches
-# exactly, and hurts when the rare word itself is the clue. New is not always better.
+# Two lessons. MiniLM was trained with the mean, so use the mean: a model's pooling belongs to the model. And a mean of
+# word vectors loses to counting shared words: word vectors blur *espresso* into *coffee*, which helps when nothing
+# matches exactly, and hurts when the rare word itself is the clue. New is not always better.
 #
 # ## 7. When all vectors point the same way
 #
-# Take films at random. How similar are two of them, on average, to three encoders?
+# Take films at random. How similar are two of them, on average, to our two encoders?
 
 # %% tags=["nbval-ignore-output"]
 from llmrec_lab import load_films
@@ -634,11 +643,11 @@ print("mean cosine of two films:", crowding)
 claim("to e5 two films at random look alike, more than to MiniLM", crowding["e5"] > 0.7 > crowding["minilm"])
 
 # %% [markdown]
-# A set of vectors that crowd around one direction is called **anisotropic**. So a cosine of 0.8 means "hardly related" to
-# e5 and "the same film" to MiniLM: cosines of two models must never be compared.
+# A set of vectors that crowd around one direction is called **anisotropic**. To e5, 0.8 is
+# a small cosine, to MiniLM a large one: cosines of two models must never be compared.
 #
-# **Whitening** spreads vectors evenly: subtract the mean, turn the axes along the directions of largest spread, and divide
-# by the spread. Afterwards every direction has variance 1. By hand, then by the library:
+# **Whitening** spreads vectors evenly: subtract the mean, turn the axes along the directions of largest spread, and
+# divide by the spread. Afterwards every direction has variance 1. By hand, then by the library:
 
 # %%
 from llmrec_lab.whitening import fit_whitening
@@ -681,9 +690,9 @@ claim("subtracting the mean helps a little, beyond the interval", paired_interva
 claim("whitening makes neighbors worse, beyond the interval", paired_interval(whitened, plain).high < 0)
 
 # %% [markdown]
-# Whitening is recommended for models that were only pre-trained. e5 was trained to compare texts: its large directions
-# carry what matters, such as genre, and whitening shrinks them to the size of the small ones. Crowding by itself is no
-# fault, because ranking looks only at differences. Measure before you mend.
+# Whitening is recommended for models that were only pre-trained. e5 was trained to compare texts. A likely reason for
+# the loss: its large directions carry what matters, and whitening shrinks them to the size of the small ones. Crowding
+# by itself is no fault, because ranking looks only at differences. Measure before you mend.
 #
 # ### Two languages in one space
 #
@@ -742,9 +751,9 @@ claim("subtracting each language's own mean finds more translations", language_r
 #
 # ## 8. Pre-train a BERT
 #
-# Where does a BERT get its weights? From a game that needs no labels: hide some words of a text, and let the network guess
-# them. This is masked language modeling, and training on it is called pre-training, because what one wants the model
-# for comes later.
+# Where does a BERT get its weights? From a game that needs no labels: hide some words of a text, and let the network
+# guess them. This is masked language modeling, and training on it is called pre-training, because what one wants the
+# model for comes later.
 #
 # Some tokens are asked about. Of these, 80% are replaced by `[MASK]`, 10% by any other token, 10% stay. Let us
 # see it on Chinese, where a character is a token:
@@ -762,8 +771,8 @@ for row, question in zip(read[:2].tolist(), asked[:2].tolist()):
 
 # %% [markdown]
 # The sentence says that the rooms of this hotel are large and clean, and breakfast is good. A `?` marks what is asked
-# about. Why not hide all of it? Later the model will read texts without any `[MASK]`; so it must not learn that only masks
-# need a good vector. Are the shares right?
+# about. Why not hide all of it? Later the model will read texts without any `[MASK]`; so it must not learn that only
+# masks need a good vector. Are the shares right?
 
 # %%
 many = torch.full((500, 400), 100)
@@ -788,7 +797,8 @@ by_frequency = frequency_losses(train_blocks, test_blocks, config.vocabulary).nu
 print(len(train_blocks), "blocks to learn from; guessing by frequency has a loss of", by_frequency.mean().round(2), "nats")
 
 # %% [markdown]
-# Now train: one layer of attention, vectors of 96 numbers, 400 steps. This is the longest wait of the lesson:
+# (A *nat* is the unit of logarithms to base e.) Now train: one layer of attention, vectors of 96 numbers, 400 steps.
+# This is the longest wait of the lesson:
 
 # %% tags=["nbval-ignore-output"]
 curve = []
@@ -816,7 +826,7 @@ picture(ax, words_for_it + f"guessing by frequency stays at {by_frequency.mean()
 
 # %% [markdown]
 # The curve lies flat at first, near the line: the network guesses frequent characters. Then it discovers that neighbors
-# help, and falls. Is the fall real?
+# help, and falls. Is the fall real? (This is one run; another seed gives another curve of the same kind.)
 
 # %%
 trained = held_out_losses(tiny, test_blocks).numpy()
@@ -837,8 +847,8 @@ for text in ("这家酒[MASK]不错", "房[MASK]很大", "没[MASK]早餐"):
 claim("hidden in 酒店, 店 is among the first three guesses", "店" in dict(guesses(tiny, tokenizer, "这家酒[MASK]不错", k=3)))
 
 # %% [markdown]
-# It has learned which characters stand together. Is it a good encoder of texts? The test of section 6 once more, on halves
-# of held-out Chinese reviews; beside it e5, and a network of the same shape with its first random weights.
+# It has learned which characters stand together. Is it a good encoder of texts? The test of section 6 once more, on
+# halves of held-out Chinese reviews; beside it e5, and a network of the same shape with its first random weights.
 
 # %% tags=["nbval-ignore-output"]
 from llmrec_lab.masked_lm import text_vectors, tiny_bert
@@ -868,8 +878,8 @@ print("tiny BERT - random weights:", paired_interval(ranks_zh["tiny BERT"], rank
 # %% [markdown]
 # ## 9. Your turn: from hard to soft
 #
-# Divide the scores by a number before the softmax, and you have a dial: that number is called the **temperature**. Turn it.
-# The keys are the three purchases of section 4, and the item that asks is a bag of coffee.
+# Divide the scores by a number before the softmax, and you have a dial: that number is called the **temperature**. Turn
+# it. The keys are the three purchases of section 4, and the item that asks is a bag of coffee.
 
 # %% tags=["nbval-ignore-output"]
 from llmrec_lab.widgets import attention_dial, attention_table
@@ -902,8 +912,8 @@ attention_table(bought, [3.0, 0.5, 1.5], [0.1, 0.5, 1.0, 2.0, 100.0])
 hint("02.1", level=1)
 
 # %% [markdown]
-# **02.1** A query and three keys have four numbers each. Their dot products are 6, 2 and 0. Which attention weight does the
-# first key get?
+# **02.1** A query and three keys have four numbers each. Their dot products are 6, 2 and 0. Which attention weight does
+# the first key get?
 
 # %% tags=["solution"]
 scores, d = np.array([6.0, 2.0, 0.0]), 4
@@ -1001,9 +1011,10 @@ check("02.5", without_language)
 # hint("02.5")
 
 # %% [markdown]
-# **02.6 A small design.** Score an item (d) for a person with a history (n, d) so that: the order of the purchases does not
-# matter; with one purchase the score is its cosine with the item; and one purchase that fits is heard among many that do
-# not. Use soft attention: the item asks, the purchases are keys and values, what comes out is compared by cosine.
+# **02.6 A small design.** Score an item (d) for a person with a history (n, d) so that: the order of the purchases does
+# not matter; with one purchase the score is its cosine with the item; and one purchase that fits is heard among many
+# that do not. Use soft attention: the item asks, the purchases are keys and values, what comes out is compared by
+# cosine.
 
 
 # %% tags=["solution"]

@@ -572,7 +572,7 @@ MESSAGES = {
         "02.q1.c.why": "There are plenty, in a few thousand short reviews already.",
         "02.q2.question": "GloVe reaches a J of about 0 on four words. What does that show?",
         "02.q2.a": "The tables can tell all counts back.",
-        "02.q2.a.why": "J measures nothing else. With as many numbers a word as there are words, any table can be told back.",
+        "02.q2.a.why": "J measures nothing else. With as many numbers as words, any table can be told back.",
         "02.q2.b": "The vectors know what the words mean.",
         "02.q2.b.why": "Whether counts carry meaning depends on the text; J says only how well the counts are explained.",
         "02.q2.c": "J will be 0 on real text too.",
