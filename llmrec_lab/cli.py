@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
 import sys
@@ -163,7 +164,8 @@ def run_evaluate(options) -> int:
         raise DataError("--items came without --interactions; name the file of who met what when")
     bar = sys.stderr.isatty()
     found = evaluate(catalog, interactions, load_encoder(options.encoder), options.targets, options.users, progress=bar)
-    print(json.dumps(found.to_json(), ensure_ascii=False, indent=2) if options.json else found)
+    today = datetime.date.today().isoformat()
+    print(json.dumps({"date": today} | found.to_json(), ensure_ascii=False, indent=2) if options.json else found)
     return 0
 
 

@@ -11,6 +11,7 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 
+from llmrec_lab import __version__
 from llmrec_lab.baselines import EASE, ItemKNN, MarkovChain, Popularity
 from llmrec_lab.catalog import Catalog, Histories, Interactions
 from llmrec_lab.datasets.splits import Split, leave_last_out
@@ -246,6 +247,9 @@ def among(split: Split, users: np.ndarray) -> Split:
 def protocol(lab: Recommender, splits: list[Split], per_user: dict, seed: int) -> dict:
     """The card that says what the numbers mean and how to get them again."""
     peers = f"implicit {version('implicit')}, its own settings" if implicit_models() else "implicit is not installed"
+    libraries = ", ".join(
+        [f"llmrec-lab {__version__}"] + [f"{name} {version(name)}" for name in ("numpy", "scipy", "torch")]
+    )
     return {
         "items": len(lab.catalog),
         "users": len(lab.histories),
@@ -260,6 +264,7 @@ def protocol(lab: Recommender, splits: list[Split], per_user: dict, seed: int) -
         "new items": f"{HIDDEN_SHARE:.0%} of the items, hidden from all histories",
         "seed": seed,
         "interval": "95%, paired bootstrap over users, 2,000 draws",
+        "libraries": libraries,
     }
 
 

@@ -397,7 +397,7 @@ def test_an_evaluation_of_own_files_prints_its_tables(folder, capsys):
 def test_an_evaluation_as_json_is_one_object(folder, capsys):
     line = ["evaluate", "--items", "items.csv", "--interactions", "events.csv", "--json"]
     found = json.loads(answer(capsys, *line, "--targets", "1", "--users", "1"))
-    assert list(found) == ["protocol", "models", "differences", "new_items"]
+    assert list(found) == ["date", "protocol", "models", "differences", "new_items"]
     assert found["protocol"]["users asked"] == 1 and found["models"][-1]["model"] == "fusion"
 
 
