@@ -58,6 +58,10 @@ MESSAGES = {
         "widget.temperature": "temperature",
         "widget.attention": "Attention at temperature {temperature:.2f}",
         "widget.key": "key",
+        "widget.place": "place",
+        "widget.places": "places",
+        "widget.shared": "Two items cannot stand in the same place; move one of them.",
+        "widget.playground": "{found} of the relevant items are in the list, in brackets: {shown}",
         "widget.weight": "weight",
         # lesson 00
         "00.1.expected": "expected is one number, the cosine of (1, 2, 3, 4, 5) and (6, 7, 8, 9, 10)",

@@ -79,6 +79,54 @@ def parts_in_words(titles: Sequence[str], parts: np.ndarray, part_names: Sequenc
     return f"Bars of {len(titles)} scores, from {first} down to {last}. Mean parts: {means}."
 
 
+def interval_chart(names: Sequence[str], intervals: Sequence, xlabel: str, ax=None):
+    """Means with their intervals as dots on horizontal lines, the first on top, and a dashed line at zero.
+
+    Args:
+        names: (n) strings.
+        intervals: (n) with a mean, a low and a high end, such as `llmrec_lab.metrics.Interval`.
+        xlabel: what is measured, and its unit.
+        ax: matplotlib axes; new ones if left out.
+
+    Returns:
+        The axes.
+
+    Example:
+        >>> from llmrec_lab.metrics import Interval
+        >>> ax = interval_chart(["EASE"], [Interval(0.09, 0.06, 0.12)], "difference in HR@10 (share of users)")
+        >>> [float(end) for end in ax.collections[0].get_segments()[0][:, 0].round(2)]
+        [0.06, 0.12]
+    """
+    ax = ax or new_axes(height=1.2 + 0.32 * len(names))
+    places = np.arange(len(names))
+    ax.hlines(places, [found.low for found in intervals], [found.high for found in intervals], color="black")
+    ax.plot([found.mean for found in intervals], places, "o", color="black")
+    ax.axvline(0, color="black", linewidth=0.8, linestyle="--")
+    ax.set_yticks(places, [shorten(name) for name in names])
+    ax.invert_yaxis()
+    ax.set_xlabel(xlabel)
+    return ax
+
+
+def intervals_in_words(names: Sequence[str], intervals: Sequence) -> str:
+    """What `interval_chart` shows, for those who do not see the picture.
+
+    Args:
+        names: (n) strings.
+        intervals: (n) as for `interval_chart`.
+
+    Returns:
+        The text.
+
+    Example:
+        >>> from llmrec_lab.metrics import Interval
+        >>> intervals_in_words(["EASE"], [Interval(0.09, 0.06, 0.12)])
+        'Means with intervals: EASE 0.09 (0.06 to 0.12).'
+    """
+    parts = (f"{name} {found.mean:.2f} ({found.low:.2f} to {found.high:.2f})" for name, found in zip(names, intervals))
+    return f"Means with intervals: {', '.join(parts)}."
+
+
 @dataclass(frozen=True)
 class Picture:
     """An image that carries its alternative text wherever it is shown: as HTML where that is trusted, else as PNG.

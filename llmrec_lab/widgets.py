@@ -17,6 +17,7 @@ from llmrec_lab.catalog import Slate
 from llmrec_lab.columns import RANK
 from llmrec_lab.errors import DataError, LabError
 from llmrec_lab.messages import message
+from llmrec_lab.metrics import average_precision, f1, mrr, ndcg, precision, recall
 from llmrec_lab.text import clean, token_grid
 
 LONGEST_SHOWN = 200  # characters whose tokens are shown; more would fill the page
@@ -269,6 +270,100 @@ def attention_dial(labels: list[str], scores):
 
     dial.observe(show, names="value")
     return ipywidgets.VBox([dial, answer])
+
+
+def playground_values(places: list[int], k: int = 10) -> dict[str, float]:
+    """The metrics of a list of k places, from the places at which the relevant items stand.
+
+    Args:
+        places: from 1, one for each relevant item, no two the same; one beyond k is not in the list.
+        k: length of the list.
+
+    Returns:
+        Metric to value, from 0 to 1.
+
+    Raises:
+        DataError: two items share a place, or a place is less than 1.
+
+    Example:
+        >>> {name: round(value, 2) for name, value in playground_values([1, 11]).items()}
+        {'precision': 0.1, 'recall': 0.5, 'F1': 0.17, 'MRR': 1.0, 'AP': 0.5, 'NDCG': 0.61}
+    """
+    if not len(places) or len(set(places)) < len(places) or min(places) < 1:
+        raise DataError(f"places came as {list(places)}; pass different whole numbers from 1, one per relevant item")
+    hit = np.isin(np.arange(1, k + 1), places)[None, :]  # (1, k)
+    found = {"precision": precision(hit)}
+    for name, metric in {"recall": recall, "F1": f1, "MRR": mrr, "AP": average_precision, "NDCG": ndcg}.items():
+        found[name] = metric(hit, len(places))
+    return {name: float(values[0]) for name, values in found.items()}
+
+
+def playground_table(placements: list[list[int]], k: int = 10) -> pd.DataFrame:
+    """The still twin of the metric playground: the metrics of several placements of the relevant items.
+
+    Args:
+        placements: one row each; places as for `playground_values`.
+        k: length of the list.
+
+    Returns:
+        A table of values, rounded to two digits; its index are the places.
+
+    Raises:
+        DataError: as `playground_values`.
+
+    Example:
+        >>> playground_table([[1, 2], [9, 10]])["NDCG"].tolist()
+        [1.0, 0.36]
+    """
+    rows = {" ".join(map(str, places)): playground_values(places, k) for places in placements}
+    return pd.DataFrame(rows).T.round(2).rename_axis(index=message("widget.places"))
+
+
+def playground_html(places: list[int], k: int = 10) -> str:
+    """What the metric playground shows: the list with its relevant items marked, and a table of metrics, each with a bar.
+
+    Args:
+        places, k: as for `playground_values`; items that share a place get a sentence that says so.
+
+    Returns:
+        HTML.
+    """
+    if len(set(places)) < len(places):
+        return status(html.escape(message("widget.shared")), "p")
+    shown = " ".join(f"[{place}]" if place in places else str(place) for place in range(1, k + 1))
+    rows = "".join(
+        f'<tr><td style="text-align:left">{name}</td>'
+        f'<td style="text-align:left">{value:.2f} <span aria-hidden="true">{"█" * round(20 * value)}</span></td></tr>'
+        for name, value in playground_values(places, k).items()
+    )
+    caption = html.escape(message("widget.playground", shown=shown, found=sum(place <= k for place in places)))
+    return status(f"<table><caption>{caption}</caption>{rows}</table>", None)
+
+
+def metric_playground(places: list[int] = (1, 4, 12), k: int = 10):
+    """A slider for the place of each relevant item, with the metrics below. Reached with Tab; needs a running kernel.
+
+    Args:
+        places: where the relevant items stand at first, from 1 to 2 k.
+        k: length of the list.
+
+    Returns:
+        An ipywidgets VBox of the sliders and the table.
+
+    Raises:
+        ImportError: ipywidgets is not installed.
+    """
+    import ipywidgets
+
+    sliders = [ipywidgets.IntSlider(value=place, min=1, max=2 * k, description=message("widget.place")) for place in places]
+    answer = ipywidgets.HTML(value=playground_html(list(places), k))
+
+    def show(_: dict) -> None:
+        answer.value = playground_html([slider.value for slider in sliders], k)
+
+    for slider in sliders:
+        slider.observe(show, names="value")
+    return ipywidgets.VBox([*sliders, answer])
 
 
 def after_a_pause(action: Callable[[], None], pause: float = PAUSE) -> Callable:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from llmrec_lab.errors import DataError
-from llmrec_lab.plots import new_axes, parts_in_words, picture, stacked_parts
+from llmrec_lab.metrics import Interval
+from llmrec_lab.plots import interval_chart, intervals_in_words, new_axes, parts_in_words, picture, stacked_parts
 
 TITLES = ["Alien", "Amélie", "Blade Runner"]
 PARTS = np.array([[0.5, 0.2, 0.1], [0.4, -0.3, 0.1], [0.1, 0.0, -0.2]])
@@ -64,3 +65,14 @@ def test_the_same_data_gives_the_same_picture():
 def test_a_picture_without_words_is_refused(ax, words):
     with pytest.raises(DataError, match="say what it shows"):
         picture(ax, words)
+
+
+def test_an_interval_chart_draws_each_mean_inside_its_interval_the_first_on_top():
+    found = [Interval(0.2, 0.1, 0.4), Interval(-0.1, -0.3, 0.0)]
+    ax = interval_chart(["EASE", "x" * 60], found, "difference (share of users)")
+    lines = [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()]
+    assert lines == [[0.1, 0.4], [-0.3, 0.0]]
+    assert ax.lines[0].get_xdata().tolist() == [0.2, -0.1] and ax.yaxis_inverted()
+    assert ax.get_xlabel() == "difference (share of users)"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["EASE", "x" * 49 + "…"]
+    assert intervals_in_words(["EASE"], found[:1]) == "Means with intervals: EASE 0.20 (0.10 to 0.40)."

@@ -17,6 +17,10 @@ from llmrec_lab.widgets import (
     attention_html,
     attention_table,
     attention_weights_at,
+    metric_playground,
+    playground_html,
+    playground_table,
+    playground_values,
     search_box,
     search_html,
     search_table,
@@ -235,3 +239,39 @@ def test_the_table_follows_the_dial():
     before = answer.value
     dial.value = 0.1
     assert answer.value == attention_html(LABELS, SCORES, 0.1) != before
+
+
+def test_the_playground_shows_what_the_metrics_compute():
+    values = playground_values([2, 5, 11])
+    assert values["precision"] == 2 / 10 and values["recall"] == 2 / 3 and values["F1"] == 2 * 2 / (10 + 3)
+    assert values["MRR"] == 1 / 2 and values["AP"] == (1 / 2 + 2 / 5) / 3
+    dcg, ideal = 1 / np.log2(3) + 1 / np.log2(6), 1 + 1 / np.log2(3) + 1 / np.log2(4)
+    assert values["NDCG"] == pytest.approx(dcg / ideal)
+
+
+@pytest.mark.parametrize("places", [[], [1, 1], [0, 2]])
+def test_the_playground_refuses_places_that_cannot_be(places):
+    with pytest.raises(DataError, match="different whole numbers from 1"):
+        playground_values(places)
+
+
+def test_the_still_twin_of_the_playground_has_a_row_per_placement():
+    table = playground_table([[1, 4], [4, 12]])
+    assert list(table.index) == ["1 4", "4 12"]
+    assert table.loc["4 12", "recall"] == 0.5 and table.loc["1 4", "NDCG"] == round(playground_values([1, 4])["NDCG"], 2)
+
+
+def test_the_playground_marks_relevant_places_and_says_when_two_items_share_one():
+    page = playground_html([1, 4, 12])
+    assert "2 of the relevant items are in the list, in brackets: [1] 2 3 [4] 5" in page
+    assert "<td" not in playground_html([4, 4]) and "same place" in playground_html([4, 4])
+
+
+def test_the_playground_follows_its_sliders():
+    ipywidgets = pytest.importorskip("ipywidgets")
+    *sliders, answer = metric_playground([1, 4]).children
+    assert all(isinstance(slider, ipywidgets.IntSlider) for slider in sliders)
+    sliders[0].value = 15
+    assert answer.value == playground_html([15, 4])
+    sliders[1].value = 15
+    assert "same place" in answer.value
