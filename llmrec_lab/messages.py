@@ -63,6 +63,10 @@ MESSAGES = {
         "widget.shared": "Two items cannot stand in the same place; move one of them.",
         "widget.playground": "{found} of the relevant items are in the list, in brackets: {shown}",
         "widget.weight": "weight",
+        "widget.lambda": "lambda",
+        "widget.score": "score",
+        "widget.diversity": "diversity",
+        "widget.diverse": "Lambda {value:.2f}: diversity {diversity:.2f}",
         # lesson 00
         "00.1.expected": "expected is one number, the cosine of (1, 2, 3, 4, 5) and (6, 7, 8, 9, 10)",
         "00.1.why": "130 / sqrt(55 * 330) is 0.96495. The article printed 0.99; computing it is how you know.",

@@ -13,11 +13,12 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from llmrec_lab.catalog import Slate
+from llmrec_lab.catalog import Catalog, Slate
 from llmrec_lab.columns import RANK
 from llmrec_lab.errors import DataError, LabError
 from llmrec_lab.messages import message
-from llmrec_lab.metrics import average_precision, f1, mrr, ndcg, precision, recall
+from llmrec_lab.metrics import average_precision, diversity, f1, mrr, ndcg, precision, recall
+from llmrec_lab.ranking import id_order, mmr
 from llmrec_lab.text import clean, token_grid
 
 LONGEST_SHOWN = 200  # characters whose tokens are shown; more would fill the page
@@ -364,6 +365,88 @@ def metric_playground(places: list[int] = (1, 4, 12), k: int = 10):
     for slider in sliders:
         slider.observe(show, names="value")
     return ipywidgets.VBox([*sliders, answer])
+
+
+def diversity_table(catalog: Catalog, scores: np.ndarray, vectors: np.ndarray, lambdas, k: int = 10) -> pd.DataFrame:
+    """The still twin of the diversity dial: the slates that MMR makes at several lambdas side by side.
+
+    Args:
+        catalog: n items.
+        scores: (n) on the scale of a cosine.
+        vectors: (n, d) unit rows, by which items resemble each other.
+        lambdas: one column each, from 1, which is plain top-k, down to 0.
+        k: how many items.
+
+    Returns:
+        A table of titles, best first, and the diversity of each slate in the last row.
+
+    Raises:
+        DataError: a lambda is not from 0 to 1, or another argument does not suit `mmr`.
+
+    Example:
+        >>> from llmrec_lab.datasets.tiny import tiny_world
+        >>> vectors = np.array([[1, 0], [1, 0], [0.6, 0.8], [0, 1], [0, 1]])
+        >>> diversity_table(tiny_world()[0], vectors[:, 0], vectors, [1.0, 0.5], k=2)[0.5].tolist()
+        ['Alien', 'My Neighbor Totoro', '0.40']
+    """
+    columns = {}
+    for lambda_ in lambdas:
+        chosen, spread = diverse_slate(catalog, scores, vectors, lambda_, k)
+        columns[lambda_] = [*catalog.titles[chosen], f"{spread:.2f}"]
+    index = [*range(1, len(next(iter(columns.values()), [""]))), message("widget.diversity")]
+    return pd.DataFrame(columns, index=index).rename_axis(columns=message("widget.lambda"))
+
+
+def diverse_slate(catalog: Catalog, scores, vectors, lambda_: float, k: int) -> tuple[np.ndarray, float]:
+    """At most k positions, best first, and their diversity; the two things that the diversity dial shows."""
+    chosen = mmr(scores, vectors, k, id_order(catalog.item_ids), lambda_)
+    return chosen, float(diversity(chosen[None], vectors)[0])
+
+
+def diversity_html(catalog: Catalog, scores, vectors, lambda_: float, k: int = 10) -> str:
+    """What the diversity dial shows at one lambda: a table of titles and scores, and how diverse they are.
+
+    Args:
+        catalog, scores, vectors, k: as for `diversity_table`.
+        lambda_: from 0 to 1.
+
+    Returns:
+        HTML in which the titles are escaped.
+    """
+    chosen, spread = diverse_slate(catalog, scores, vectors, lambda_, k)
+    columns = message("widget.rank"), message("widget.title"), message("widget.score")
+    head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
+    rows = "".join(
+        f'<tr><td>{rank}</td><td style="text-align:left">{html.escape(catalog.titles[item])}</td>'
+        f"<td>{scores[item]:.3f}</td></tr>"
+        for rank, item in enumerate(chosen, start=1)
+    )
+    caption = html.escape(message("widget.diverse", value=lambda_, diversity=spread))
+    return status(f"<table><caption>{caption}</caption><tr>{head}</tr>{rows}</table>", None)
+
+
+def diversity_dial(catalog: Catalog, scores, vectors, k: int = 10):
+    """A slider for lambda, with the slate that MMR makes below it. Reached with Tab; needs a running kernel.
+
+    Args:
+        catalog, scores, vectors, k: as for `diversity_table`.
+
+    Returns:
+        An ipywidgets VBox of the slider and the slate.
+
+    Raises:
+        ImportError: ipywidgets is not installed.
+    """
+    import ipywidgets
+
+    dial = ipywidgets.FloatSlider(value=0.7, min=0, max=1, step=0.05, description=message("widget.lambda"))
+    answer = ipywidgets.HTML(value=diversity_html(catalog, scores, vectors, dial.value, k))
+
+    def show(change: dict) -> None:
+        answer.value = diversity_html(catalog, scores, vectors, change["new"], k)
+
+    dial.observe(show, names="value")
+    return ipywidgets.VBox([dial, answer])
 
 
 def after_a_pause(action: Callable[[], None], pause: float = PAUSE) -> Callable:
