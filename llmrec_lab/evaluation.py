@@ -117,10 +117,11 @@ def evaluate(
     lab = Recommender(catalog, encoder, progress=progress).fit_prior(interactions)
     drawn = np.random.default_rng(seed).permutation(len(lab.histories))[:max_users]
     splits = [among(leave_last_out(lab.histories, back), drawn) for back in range(targets)]
-    if not len(splits[0].rows):
+    splits = [split for split in splits if len(split.rows)]
+    if not splits:
         raise DataError(f"none of the {len(lab.histories)} users has met two different items; pass longer histories")
     found, spread = {}, {}
-    with tqdm(total=targets * (len(rivals()) + 1) + 1, disable=not progress) as bar:
+    with tqdm(total=len(splits) * (len(rivals()) + 1) + 1, disable=not progress) as bar:
         for split in splits:
             for name, ranked in slates(lab, split, bar):
                 found.setdefault(name, []).append(measured(lab, split, ranked))

@@ -163,6 +163,12 @@ def test_users_with_one_item_each_cannot_be_asked(tiny, word_counts):
         evaluate(tiny[0], Interactions.from_frame(log), word_counts)
 
 
+def test_a_target_that_nobody_has_is_left_out(tiny, word_counts):
+    log = pd.DataFrame({"user_id": ["u", "u"], "item_id": ["alien", "amelie"], "timestamp": [1, 2]})
+    one, three = (evaluate(tiny[0], Interactions.from_frame(log), word_counts, targets=targets) for targets in (1, 3))
+    pd.testing.assert_frame_equal(one.table, three.table)
+
+
 # The films
 
 
