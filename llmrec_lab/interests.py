@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -217,7 +217,7 @@ def decompose_text(text: str, encoder, concepts: Concepts, config: CodingConfig 
     wanted = [clause for clause in said if not NEGATION.search(clause)]
     unwanted = [NEGATION.sub(" ", clause).strip() for clause in said if NEGATION.search(clause)]
     unwanted = [clause for clause in unwanted if clause]  # a mere "no" names nothing
-    neutral = encoder.encode_cached(list(NEUTRAL[language(text)])).mean(axis=0)  # (d)
+    neutral = neutral_vector(text, encoder)  # (d)
     known = {}  # merging looks at the same clauses again and again
 
     def read(words: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -239,6 +239,11 @@ def decompose_text(text: str, encoder, concepts: Concepts, config: CodingConfig 
     vectors, codes, _ = read(wanted)
     avoid[codes.any(axis=0)] = 0.0
     return Interests(tuple(wanted), vectors, np.full(len(wanted), 1 / len(wanted)), codes, avoid)
+
+
+def neutral_vector(text: str, encoder) -> np.ndarray:
+    """(d) what every wish in the language of a text shares."""
+    return encoder.encode_cached(list(NEUTRAL[language(text)])).mean(axis=0)
 
 
 def merge(words: list[str], read, config: CodingConfig) -> list[str]:
@@ -426,3 +431,100 @@ def ward_clusters(vectors: np.ndarray, config: ClusterConfig) -> np.ndarray:
     tree = linkage(vectors, "ward")
     clusters = fcluster(tree, config.spread, "distance")
     return clusters if clusters.max() <= MAX_INTERESTS else fcluster(tree, MAX_INTERESTS, "maxclust")
+
+
+def bare_interests(labels, vectors: np.ndarray, weights: np.ndarray | None = None) -> Interests:
+    """Interests that no concepts are known of.
+
+    Args:
+        labels: (k) strings.
+        vectors: (k, d) unit rows.
+        weights: (k) non-negative, sum 1; equal ones if left out.
+
+    Returns:
+        Interests whose codes have no columns.
+
+    Example:
+        >>> found = bare_interests(["a", "b"], np.eye(2))
+        >>> found.weights.tolist(), found.codes.shape
+        ([0.5, 0.5], (2, 0))
+    """
+    k = len(labels)
+    weights = np.full(k, 1 / k) if weights is None else weights
+    return Interests(tuple(labels), vectors, weights, np.zeros((k, 0)), np.zeros(0))
+
+
+def clause_interests(text: str, encoder) -> Interests:
+    """The clauses of a sentence, each an interest of its own: no dictionary, no merging, no wish to avoid anything.
+
+    Args:
+        text: what a person wants.
+        encoder: makes vectors of the clauses.
+
+    Returns:
+        At most 5 interests of equal weight, in the order of the sentence.
+
+    Raises:
+        DataError: the text is empty or too long.
+
+    Example:
+        >>> from llmrec_lab.encoder import load_encoder
+        >>> clause_interests("westerns and a good musical", load_encoder("minilm")).labels
+        ('westerns', 'a good musical')
+    """
+    said = clauses(checked_wish(text))[:MAX_INTERESTS]
+    return bare_interests(said, unit_rows(encoder.encode(said) - neutral_vector(text, encoder)))
+
+
+def named_interests(names, concepts: Concepts) -> Interests:
+    """Interests that somebody, such as a language model, has picked from the dictionary by name.
+
+    Args:
+        names: names of concepts, at least one.
+        concepts: the dictionary.
+
+    Returns:
+        One interest of equal weight for each name; its vector is the concept's, and it is written in that concept alone.
+
+    Raises:
+        DataError: there are no names, or one is not in the dictionary.
+
+    Example:
+        >>> from llmrec_lab.datasets.tiny import tiny_world
+        >>> from llmrec_lab.encoder import load_encoder
+        >>> catalog, encoder = tiny_world()[0], load_encoder("minilm")
+        >>> concepts = build_concepts(catalog, encoder, unit_rows(encoder.encode(list(catalog.texts))))
+        >>> named_interests(["genre horror"], concepts).codes.sum()
+        np.float64(1.0)
+    """
+    strange = [name for name in names if name not in concepts.names]
+    if strange or not len(names):
+        raise DataError(f"names came as {list(names)!r:.80}; pass names of concepts, such as {concepts.names[:3]}")
+    picked = [concepts.names.index(name) for name in names]
+    found = bare_interests(names, concepts.atoms[picked])  # the first atom of each concept is of its name and items
+    return replace(found, codes=np.eye(len(concepts.names))[picked], avoid=np.zeros(len(concepts.names)))
+
+
+def history_interests(items: np.ndarray, vectors: np.ndarray, titles, config: ClusterConfig = ClusterConfig()) -> Interests:
+    """What `decompose_history` finds, as Interests.
+
+    Args:
+        items: (h) catalog positions, oldest first, at least one.
+        vectors: (n, d) unit item vectors.
+        titles: (n) strings.
+        config: how far back, and how fine.
+
+    Returns:
+        At most 5 interests, the heaviest first.
+
+    Raises:
+        DataError: the history is empty.
+
+    Example:
+        >>> found = history_interests(np.array([0, 1]), np.eye(2), ["A", "B"], ClusterConfig(spread=0.5))
+        >>> found.labels
+        ('B', 'A')
+    """
+    if not len(items):
+        raise DataError("the history is empty, so there are no interests in it; ask for a sentence instead")
+    return bare_interests(*decompose_history(items, vectors, titles, config))

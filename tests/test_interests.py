@@ -14,14 +14,18 @@ from llmrec_lab.interests import (
     CodingConfig,
     Concepts,
     build_concepts,
+    clause_interests,
     clauses,
     decompose_history,
     decompose_text,
+    history_interests,
     lasso,
     name_words,
+    named_interests,
     sparse_code,
     unit_rows,
 )
+from llmrec_lab.scoring import interest_scores
 
 THINGS = """westerns musicals robots ghosts soldiers lovers lawyers dancers wizards boxers spies cooks trains planes ships
 kings nurses clowns thieves farmers dragons sharks twins orphans pirates monks poets bikers tramps judges""".split()
@@ -379,3 +383,49 @@ def test_what_is_wanted_is_never_avoided(concepts, word_counts):
 
 def test_every_line_of_a_list_is_a_wish(concepts, word_counts):
     assert decompose_text("horror\nromance", word_counts, concepts).labels == ("horror", "romance")
+
+
+# One interface
+
+
+def test_clauses_are_interests_of_equal_weight_and_never_merged(word_counts):
+    found = clause_interests("rock and rock, or roll", word_counts)
+    assert found.labels == ("rock", "rock", "roll") and found.weights.tolist() == [1 / 3] * 3
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, rtol=1e-5)
+
+
+def test_of_six_clauses_the_first_five_are_kept(word_counts):
+    assert clause_interests(SIX, word_counts).labels == tuple(SIX.split(", "))[:MAX_INTERESTS]
+
+
+def test_named_interests_are_written_in_one_concept_each(concepts):
+    found = named_interests(["genre horror", "genre comedy"], concepts)
+    assert [concepts.names[c] for c in found.codes.argmax(axis=1)] == list(found.labels)
+    assert (found.codes.sum(axis=1) == 1).all() and not found.avoid.any()
+    np.testing.assert_array_equal(found.vectors[1], concepts.atoms[concepts.names.index("genre comedy")])
+
+
+@pytest.mark.parametrize("names", [["genre opera"], []])
+def test_a_name_that_is_not_in_the_dictionary_is_refused(names, concepts):
+    with pytest.raises(DataError, match="pass names of concepts"):
+        named_interests(names, concepts)
+
+
+def test_history_interests_are_what_decompose_history_finds(planted):
+    vectors, items = planted
+    titles = np.arange(40).astype(str)
+    found, (labels, centers, weights) = history_interests(items, vectors, titles), decompose_history(items, vectors, titles)
+    assert found.labels == tuple(labels)
+    np.testing.assert_array_equal(found.vectors, centers)
+    np.testing.assert_array_equal(found.weights, weights)
+
+
+def test_interests_of_an_empty_history_are_refused():
+    with pytest.raises(DataError, match="the history is empty"):
+        history_interests(np.array([], dtype=int), np.eye(2), ["A", "B"])
+
+
+def test_interests_without_concepts_are_scored_by_cosine_alone(concepts, catalog, word_counts):
+    vectors = unit_rows(word_counts.encode(catalog.texts))
+    found = clause_interests("horror and comedy", word_counts)
+    np.testing.assert_allclose(interest_scores(found, concepts, vectors, 0.5), found.vectors @ vectors.T)

@@ -6,7 +6,7 @@ import pytest
 
 from llmrec_lab.catalog import Catalog
 from llmrec_lab.datasets.films import load_open_catalog
-from llmrec_lab.datasets.people import generate_people, overlap, taste_sets
+from llmrec_lab.datasets.people import generate_people, overlap, taste_f1, taste_sets, wish_for
 from llmrec_lab.errors import DataError
 
 GENRES, COUNTRIES = ["War", "Drama", "Western"], ["France", "Japan", "Mexico", "India"]
@@ -198,3 +198,42 @@ def test_what_one_taste_explains_is_nearer_to_itself_than_noise(catalog, sets):
 def test_impossible_choices_are_refused(catalog, arguments, message):
     with pytest.raises(DataError, match=message):
         generate_people(catalog, **({"n_users": 3, "rng": 0} | arguments))
+
+
+# What they say, and whether a method finds it
+
+
+def test_a_wish_names_every_taste_once_and_joins_the_last_by_and(catalog):
+    assert wish_for(["War, France"], catalog) == "I like war from France"
+    tastes = ["War, France", "Drama, 1990s", "Western, Somebody"]
+    assert wish_for(tastes, catalog) == "I like war from France, 1990s drama and western by Somebody"
+
+
+@pytest.mark.parametrize("tastes, problem", [(["War, Atlantis"], "is no taste"), (["War"], "is no taste"), ([], "no wish")])
+def test_a_wish_for_what_is_no_taste_is_refused(tastes, problem, catalog):
+    with pytest.raises(DataError, match=problem):
+        wish_for(tastes, catalog)
+
+
+WAR, DRAMA = np.arange(5), np.arange(5, 10)
+
+
+@pytest.mark.parametrize(
+    "listed, f1",
+    [
+        ([[0, 1], [5, 6]], 1.0),
+        ([[0, 1], [1, 2]], 2 / 3),  # both meet one taste, the other taste is missed
+        ([[0, 1], [5, 6], [10, 11]], 4 / 5),  # both tastes are met, one interest of three meets none
+        ([[0, 10, 11, 12]], 0.0),  # less than half
+        ([[0, 1, 10, 11]], 2 / 3),  # just half
+        ([[10, 11]], 0.0),
+    ],
+)
+def test_f1_of_tastes_equals_the_value_by_hand(listed, f1):
+    assert taste_f1(np.array(listed), [WAR, DRAMA]) == pytest.approx(f1)
+
+
+@pytest.mark.parametrize("listed, tastes", [(np.zeros((0, 2)), [WAR]), (np.zeros((2, 0)), [WAR]), (np.ones((1, 1)), [])])
+def test_f1_without_interests_films_or_tastes_is_refused(listed, tastes):
+    with pytest.raises(DataError, match="pass \\(k, m\\)"):
+        taste_f1(listed, tastes)

@@ -17,6 +17,7 @@ from llmrec_lab.columns import ITEM, TIMESTAMP, USER
 from llmrec_lab.errors import DataError
 
 PAIRS = (("genre", "country"), ("genre", "director"), ("genre", "decade"))
+SAID = {"country": "{genre} from {value}", "director": "{genre} by {value}", "decade": "{value} {genre}"}
 NOISE = -1  # stands for the taste of an event that no taste explains
 FIRST_DAY = 1_704_067_200  # 2024-01-01, midnight UTC
 DAY = 86_400
@@ -136,6 +137,65 @@ def generate_people(
         seconds = FIRST_DAY + int(rng.integers(365 * DAY)) + np.cumsum(1 + rng.exponential(DAY, len(plan)).astype(int))
         people.append((tuple(names[number] for number in chosen), plan[items >= 0], items[items >= 0], seconds[items >= 0]))
     return collect(people, catalog, sets)
+
+
+def wish_for(tastes, catalog: Catalog) -> str:
+    """A sentence that asks for the tastes of a generated person.
+
+    Args:
+        tastes: names of sets from `taste_sets(catalog)`, at least one.
+        catalog: says which facet the second value of each name is of.
+
+    Returns:
+        English, such as `I like comedy from France, 1980s thriller and war by John Ford`.
+
+    Raises:
+        DataError: there are no tastes, or one is no genre with a country, a director or a decade of the catalog.
+
+    Example:
+        >>> from llmrec_lab.datasets.tiny import tiny_world
+        >>> wish_for(["animation, Japan", "horror, Ridley Scott"], tiny_world()[0])
+        'I like animation from Japan and horror by Ridley Scott'
+    """
+    known = {facet: set(catalog.facets[facet].explode()) for facet in SAID if facet in catalog.facets}
+    phrases = []
+    for taste in tastes:
+        genre, _, value = taste.partition(", ")
+        facet = next((facet for facet, values in known.items() if value in values), None)
+        if facet is None:
+            raise DataError(f"{taste!r} is no taste of this catalog; pass names from taste_sets(catalog)")
+        phrases.append(SAID[facet].format(genre=genre.lower(), value=value))
+    if not phrases:
+        raise DataError("a person without tastes has no wish; pass at least one name from taste_sets(catalog)")
+    return "I like " + " and ".join(filter(None, [", ".join(phrases[:-1]), phrases[-1]]))
+
+
+def taste_f1(listed: np.ndarray, tastes: list[np.ndarray]) -> float:
+    """How well interests recover the tastes of a person, from the films that each interest puts first.
+
+    An interest meets a taste if at least half of its films belong to the taste. Precision is the share of interests that
+    meet one, recall the share of tastes that are met, and F1 their harmonic mean.
+
+    Args:
+        listed: (k, m) catalog positions: the best m films for each interest.
+        tastes: for each taste the positions of all its films.
+
+    Returns:
+        A number from 0 to 1.
+
+    Raises:
+        DataError: there are no interests, no films, or no tastes.
+
+    Example:
+        >>> taste_f1(np.array([[0, 1], [7, 8]]), [np.array([0, 1, 2])])  # precision 1/2, recall 1
+        0.6666666666666666
+    """
+    listed = np.asarray(listed)
+    if listed.ndim != 2 or not listed.size or not len(tastes):
+        raise DataError(f"listed has shape {listed.shape}, and there are {len(tastes)} tastes; pass (k, m) and at least one")
+    met = np.array([np.isin(listed, films).mean(axis=1) >= 0.5 for films in tastes])  # (tastes, k)
+    precision, found = met.any(axis=0).mean(), met.any(axis=1).mean()
+    return float(2 * precision * found / (precision + found)) if precision + found else 0.0
 
 
 def check_choices(n_users, tastes, events, drift, noise) -> None:
