@@ -386,7 +386,8 @@ def diversity_table(catalog: Catalog, scores: np.ndarray, vectors: np.ndarray, l
     Example:
         >>> from llmrec_lab.datasets.tiny import tiny_world
         >>> vectors = np.array([[1, 0], [1, 0], [0.6, 0.8], [0, 1], [0, 1]])
-        >>> diversity_table(tiny_world()[0], vectors[:, 0], vectors, [1.0, 0.5], k=2)[0.5].tolist()
+        >>> scores = np.array([1.0, 1.0, 0.9, 0.2, 0.2])
+        >>> diversity_table(tiny_world()[0], scores, vectors, [1.0, 0.5], k=2)[0.5].tolist()
         ['Alien', 'My Neighbor Totoro', '0.40']
     """
     columns = {}

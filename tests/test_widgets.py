@@ -282,34 +282,35 @@ def test_the_playground_follows_its_sliders():
 
 
 TWINS = np.array([[1, 0], [1, 0], [0.6, 0.8], [0, 1], [0, 1]])  # Alien and Blade Runner alike, and the last two
+LIKED = np.array([1.0, 1.0, 0.9, 0.2, 0.2])
 
 
 def test_still_twin_of_the_diversity_dial_shows_what_the_dial_shows(tiny):
-    table = diversity_table(tiny[0], TWINS[:, 0], TWINS, [1.0, 0.5], k=2)
+    table = diversity_table(tiny[0], LIKED, TWINS, [1.0, 0.5], k=2)
     assert table.index.tolist() == [1, 2, "diversity"]
     assert table[1.0].tolist() == ["Alien", "Blade Runner", "0.00"]
     assert table[0.5].tolist() == ["Alien", "My Neighbor Totoro", "0.40"]
     for lambda_ in table:
-        page = Tags(diversity_html(tiny[0], TWINS[:, 0], TWINS, lambda_, k=2))
+        page = Tags(diversity_html(tiny[0], LIKED, TWINS, lambda_, k=2))
         assert f"Lambda {lambda_:.2f}: diversity {table.loc['diversity', lambda_]}" in page.text
         assert all(f"{rank}{table.loc[rank, lambda_]}" in page.text for rank in (1, 2))
 
 
 def test_diversity_page_has_a_row_per_item_and_its_titles_are_escaped(tiny):
     titles = np.array(["<b>Alien</b>", *tiny[0].titles[1:]], dtype=object)
-    page = Tags(diversity_html(replace(tiny[0], titles=titles), TWINS[:, 0], TWINS, 1.0, k=2))
+    page = Tags(diversity_html(replace(tiny[0], titles=titles), LIKED, TWINS, 1.0, k=2))
     assert page.opened.count("tr") == 3 and "b" not in page.opened and "<b>Alien</b>1.000" in page.text
 
 
 def test_the_slate_follows_the_diversity_dial(tiny):
     pytest.importorskip("ipywidgets")
-    dial, answer = diversity_dial(tiny[0], TWINS[:, 0], TWINS, k=2).children
+    dial, answer = diversity_dial(tiny[0], LIKED, TWINS, k=2).children
     dial.value = 1.0
     before = answer.value
     dial.value = 0.3
-    assert answer.value == diversity_html(tiny[0], TWINS[:, 0], TWINS, 0.3, k=2) != before
+    assert answer.value == diversity_html(tiny[0], LIKED, TWINS, 0.3, k=2) != before
 
 
 def test_a_lambda_that_is_no_share_is_refused_by_the_dial(tiny):
     with pytest.raises(DataError, match="lambda came as 2"):
-        diversity_table(tiny[0], TWINS[:, 0], TWINS, [2])
+        diversity_table(tiny[0], LIKED, TWINS, [2])
