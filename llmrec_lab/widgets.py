@@ -18,7 +18,7 @@ from llmrec_lab.columns import RANK
 from llmrec_lab.errors import DataError, LabError
 from llmrec_lab.messages import message
 from llmrec_lab.metrics import average_precision, diversity, f1, mrr, ndcg, precision, recall
-from llmrec_lab.ranking import id_order, mmr
+from llmrec_lab.ranking import id_order, mmr, quota
 from llmrec_lab.text import clean, token_grid
 
 LONGEST_SHOWN = 200  # characters whose tokens are shown; more would fill the page
@@ -448,6 +448,96 @@ def diversity_dial(catalog: Catalog, scores, vectors, k: int = 10):
 
     dial.observe(show, names="value")
     return ipywidgets.VBox([dial, answer])
+
+
+def mixed_slate(catalog: Catalog, scores: np.ndarray, weights, k: int = 10) -> np.ndarray:
+    """The titles of a slate in which every interest has its share of places.
+
+    Args:
+        catalog: n items.
+        scores: (interests, n) how well each item meets each interest.
+        weights: (interests) at least 0, not all 0; they need not sum to 1.
+        k: how many items.
+
+    Returns:
+        At most k titles, in the order in which the interests picked them.
+
+    Raises:
+        DataError: there is not one weight for each interest, one is negative, or all are 0.
+
+    Example:
+        >>> from llmrec_lab.datasets.tiny import tiny_world
+        >>> scores = np.array([[0.9, 0.8, 0, 0, 0], [0, 0, 0.7, 0.6, 0]])
+        >>> mixed_slate(tiny_world()[0], scores, [0, 3], k=2).tolist()
+        ['My Neighbor Totoro', 'Spirited Away']
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.shape != (len(scores),) or not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
+        raise DataError(f"weights came as {weights.tolist()}; pass {len(scores)} numbers of at least 0, not all 0")
+    wanted = weights > 0
+    chosen = quota(scores[wanted], weights[wanted] / weights.sum(), k, id_order(catalog.item_ids))
+    return catalog.titles[chosen]
+
+
+def mixer_table(catalog: Catalog, scores: np.ndarray, mixes, k: int = 5) -> pd.DataFrame:
+    """The still twin of the interest mixer: the slates of several mixes side by side.
+
+    Args:
+        catalog, scores, k: as for `mixed_slate`.
+        mixes: tuples of weights, one column each.
+
+    Returns:
+        A table of titles; its index is the rank, from 1.
+
+    Raises:
+        DataError: as `mixed_slate`.
+
+    Example:
+        >>> from llmrec_lab.datasets.tiny import tiny_world
+        >>> scores = np.array([[0.9, 0.8, 0, 0, 0], [0, 0, 0.7, 0.6, 0]])
+        >>> mixer_table(tiny_world()[0], scores, [(1, 1)], k=2)["1 : 1"].tolist()
+        ['Alien', 'My Neighbor Totoro']
+    """
+    columns = {" : ".join(f"{w:g}" for w in mix): pd.Series(mixed_slate(catalog, scores, mix, k)) for mix in mixes}
+    table = pd.DataFrame(columns)
+    table.index = pd.RangeIndex(1, len(table) + 1, name=RANK)
+    return table
+
+
+def mixer_html(catalog: Catalog, scores: np.ndarray, weights, k: int = 10) -> str:
+    """What the interest mixer shows: a numbered list of titles, or one sentence that says what is missing."""
+    try:
+        titles = mixed_slate(catalog, scores, weights, k)
+    except DataError:
+        return status(html.escape(message("widget.no_mix")), "p")
+    return status("".join(f"<li>{html.escape(title)}</li>" for title in titles), "ol")
+
+
+def interest_mixer(catalog: Catalog, labels, scores: np.ndarray, k: int = 10):
+    """A slider for the weight of each interest, with the slate below. Reached with Tab; needs a running kernel.
+
+    Args:
+        catalog, scores, k: as for `mixed_slate`.
+        labels: (interests) strings, one for each slider.
+
+    Returns:
+        An ipywidgets VBox of the sliders and the slate.
+
+    Raises:
+        ImportError: ipywidgets is not installed.
+    """
+    import ipywidgets
+
+    wide = {"style": {"description_width": "40%"}, "layout": ipywidgets.Layout(width="95%")}
+    sliders = [ipywidgets.FloatSlider(value=1, min=0, max=3, step=0.5, description=label, **wide) for label in labels]
+    answer = ipywidgets.HTML(value=mixer_html(catalog, scores, [1.0] * len(labels), k))
+
+    def show(_: dict) -> None:
+        answer.value = mixer_html(catalog, scores, [slider.value for slider in sliders], k)
+
+    for slider in sliders:
+        slider.observe(show, names="value")
+    return ipywidgets.VBox([*sliders, answer])
 
 
 def after_a_pause(action: Callable[[], None], pause: float = PAUSE) -> Callable:

@@ -21,7 +21,11 @@ from llmrec_lab.widgets import (
     diversity_dial,
     diversity_html,
     diversity_table,
+    interest_mixer,
     metric_playground,
+    mixed_slate,
+    mixer_html,
+    mixer_table,
     playground_html,
     playground_table,
     playground_values,
@@ -314,3 +318,42 @@ def test_the_slate_follows_the_diversity_dial(tiny):
 def test_a_lambda_that_is_no_share_is_refused_by_the_dial(tiny):
     with pytest.raises(DataError, match="lambda came as 2"):
         diversity_table(tiny[0], LIKED, TWINS, [2])
+
+
+# The interest mixer
+
+TWO_WISHES = np.array([[0.9, 0.8, 0.1, 0.0, 0.2], [0.0, 0.1, 0.7, 0.6, 0.2]])  # Ridley Scott, and spirits
+
+
+def test_a_mix_of_three_to_one_gives_three_places_to_one(tiny):
+    assert mixed_slate(tiny[0], TWO_WISHES, [3, 1], k=4).tolist() == [
+        "Alien",
+        "Blade Runner",
+        "My Neighbor Totoro",
+        "Amélie",
+    ]
+
+
+def test_an_interest_of_weight_0_picks_nothing(tiny):
+    assert mixed_slate(tiny[0], TWO_WISHES, [0, 0.5], k=2).tolist() == ["My Neighbor Totoro", "Spirited Away"]
+
+
+@pytest.mark.parametrize("weights", [[1], [0, 0], [1, -1], [1, np.nan], [1, np.inf], [1, 1, 1]])
+def test_a_mix_that_cannot_be_is_refused(weights, tiny):
+    with pytest.raises(DataError, match="pass 2 numbers of at least 0"):
+        mixed_slate(tiny[0], TWO_WISHES, weights)
+    assert "Move at least one slider" in mixer_html(tiny[0], TWO_WISHES, weights)
+
+
+def test_still_twin_of_the_mixer_has_a_column_per_mix(tiny):
+    table = mixer_table(tiny[0], TWO_WISHES, [(1, 0), (0, 1)], k=2)
+    assert table.columns.tolist() == ["1 : 0", "0 : 1"]
+    assert table["1 : 0"].tolist() == ["Alien", "Blade Runner"]
+
+
+def test_the_slate_follows_the_sliders_and_titles_are_escaped(tiny):
+    catalog = replace(tiny[0], titles=np.array(["<b>", *tiny[0].titles[1:]], dtype=object))
+    *sliders, answer = interest_mixer(catalog, ["Scott", "spirits"], TWO_WISHES, k=2).children
+    assert "&lt;b&gt;" in answer.value and "<b>" not in answer.value
+    sliders[0].value = 0
+    assert answer.value == mixer_html(catalog, TWO_WISHES, [0, 1], k=2) and "&lt;b&gt;" not in answer.value
