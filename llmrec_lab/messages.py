@@ -607,6 +607,164 @@ MESSAGES = {
         "02.q5.b.why": "They have one, the token itself, and in training they are asked about too.",
         "02.q5.c": "It is faster.",
         "02.q5.c.why": "It is no slower or faster to speak of; the point is what the number means.",
+        # lesson 04
+        "04.1.expected": "expected is one number, the cosine of the two people",
+        "04.1.why": (
+            "0.9806: the interests overlap, so the people are more alike than their weights alone say, which is 0.9285."
+        ),
+        "04.1.wrong.right_angle": (
+            "0.9285 is right for interests at right angles. These have the dot product 0.6, and it has to come in."
+        ),
+        "04.1.wrong.article": "0.6 is the number that the article printed. Compute it; here 0.6 is what the interests share.",
+        "04.1.wrong.dot": "this is a dot product. Divide it by the lengths of both people.",
+        "04.1.wrong.plain_lengths": (
+            "a cosine above 1 cannot be: the Gram matrix is above the line and missing below it. A person's length is "
+            "sqrt(a G a), not the length of the weights."
+        ),
+        "04.1.wrong.no_root": "this divides by the squared lengths. Take the root of a G a and of b G b.",
+        "04.1.wrong.distance": "this is 1 - cosine. People who are much alike have a cosine near 1.",
+        "04.1.hint1": "Section 4 has a formula that needs a, b and the dot products of the interests.",
+        "04.1.hint2": "The Gram matrix is 1 on the diagonal, since the interests have length 1, and 0.6 beside it.",
+        "04.1.hint3": "`a @ G @ b` is 0.8; divide it by `np.sqrt((a @ G @ a) * (b @ G @ b))`.",
+        "04.2.expected": "expected is a function person_cosine(a, b, x) that returns one number",
+        "04.2.why": "every pair of interests counts, above and below the line. You could as well compare a @ x with b @ x.",
+        "04.2.wrong.right_angle": (
+            "this looks at the weights only, as if the interests were at right angles and of length 1. x has to come in."
+        ),
+        "04.2.wrong.own_products": (
+            "this is the article's formula: every interest meets itself, and no other. Take all pairs, x @ x.T."
+        ),
+        "04.2.wrong.dot": "this is the dot product of the two people. Divide it by both lengths.",
+        "04.2.wrong.plain_lengths": "the numerator is right. Below it the lengths of the people are needed, not of the weights.",
+        "04.2.wrong.no_root": "this divides by the squared lengths; the root is missing.",
+        "04.2.wrong.unit_interests": (
+            "this makes every interest one long first. Then a weight means something else; take the interests as they are."
+        ),
+        "04.2.hint1": "First the Gram matrix: the dot product of every two rows of x.",
+        "04.2.hint2": "`G = x @ x.T`, and the numerator is `a @ G @ b`.",
+        "04.2.hint3": "Divide by `np.sqrt(a @ G @ a)` and by `np.sqrt(b @ G @ b)`.",
+        "04.3.expected": "expected is a function similarities(item, items) that returns n numbers",
+        "04.3.why": (
+            "both lengths belong there. The forgotten one is the same for all items, so the order was right all along: that "
+            "is why such a bug lives long, until somebody compares scores of two lists, or sets a threshold."
+        ),
+        "04.3.wrong.bug": "this is the code of the library as it was: it divides by the lengths of the items only.",
+        "04.3.wrong.other_length": (
+            "now the other length is missing: with it went the part that decides the order. Divide by both."
+        ),
+        "04.3.wrong.dot": "these are dot products. Long vectors win; divide by both lengths.",
+        "04.3.wrong.whole_table": (
+            "`np.linalg.norm(items)` is one number for the whole table. Each row has a length of its own: axis=1."
+        ),
+        "04.3.wrong.no_root": "this divides by squared lengths. `np.linalg.norm` takes the root for you.",
+        "04.3.wrong.distance": "this is 1 - cosine. Similarities are asked for, the larger the nearer.",
+        "04.3.hint1": "What is the similarity of an item with itself? Try it with `item = np.array([3.0, 4.0])`.",
+        "04.3.hint2": "A cosine divides by two lengths. The code divides by one.",
+        "04.3.hint3": "Divide by `np.linalg.norm(item)` as well.",
+        "04.4.expected": "expected is a function token_parts(tokens, item) that returns t numbers with the cosine as their sum",
+        "04.4.why": "the mean is a sum, and a dot product with a sum is a sum: that is all there is to it, and it is exact.",
+        "04.4.wrong.own_cosines": (
+            "this is the cosine of each token on its own. Their sum is not the text's cosine: every token has the length of "
+            "the *text* below the line."
+        ),
+        "04.4.wrong.mean_of_cosines": (
+            "the mean of the tokens' cosines is not the cosine of the mean: long tokens count more in the mean."
+        ),
+        "04.4.wrong.no_count": "the text is the mean of its tokens, so each has the weight 1 / t. These parts sum to t cosines.",
+        "04.4.wrong.text_length": "the parts sum to the dot product with a unit item. Divide by the length of the text, too.",
+        "04.4.wrong.item_length": "the item may have any length. Divide by it.",
+        "04.4.wrong.shares": "these are shares that sum to 1. The parts should sum to the score.",
+        "04.4.hint1": "Write the cosine of the mean, then the mean as a sum, and leave out the sum sign.",
+        "04.4.hint2": "`tokens @ item` has one number for each token; all are divided by the same number.",
+        "04.4.hint3": "That number is t, times the length of `tokens.mean(axis=0)`, times the length of `item`.",
+        "04.5.expected": "expected is a function pick(scores, similar, k) that returns a list of k positions",
+        "04.5.why": (
+            "an item must differ from everything chosen so far. Compared with the last one only, a near twin comes back as "
+            "soon as something else stands between."
+        ),
+        "04.5.wrong.bug": "this is the code as it was: it compares with the item chosen last, and forgets all before.",
+        "04.5.wrong.mean": (
+            "this takes the mean similarity to the chosen ones. A near twin of one of many would hardly be noticed; MMR takes "
+            "the largest."
+        ),
+        "04.5.wrong.sum": "this adds up the similarities, so the penalty grows with every place. MMR takes the largest.",
+        "04.5.wrong.min": "this looks at the chosen item that is *least* similar. A twin is found by the largest similarity.",
+        "04.5.wrong.sign": "this rewards what repeats. The similarity is taken off.",
+        "04.5.wrong.again": "an item is chosen twice. Keep the line that sets the chosen ones to -inf.",
+        "04.5.wrong.no_penalty": "this is plain top-k: nothing is taken off for repeating.",
+        "04.5.hint1": "Which items does `chosen[-1]` stand for, and which are forgotten?",
+        "04.5.hint2": "`similar[:, chosen]` has one column for each item chosen so far.",
+        "04.5.hint3": "Take the largest of each row: `similar[:, chosen].max(axis=1)`.",
+        "04.6.expected": "expected is a function profile(comments, stars) that returns d numbers",
+        "04.6.why": "the text gives the direction, the stars give the sign and the strength, which texts hardly show.",
+        "04.6.wrong.all_pull": "here one star still pulls toward the comment. Three stars should not count, fewer push away.",
+        "04.6.wrong.likes_only": "what was liked pulls, and what was disliked is ignored. It should push away.",
+        "04.6.wrong.sign_only": "the direction counts, and not how much: five stars should pull twice as much as four.",
+        "04.6.wrong.own_mean": (
+            "this subtracts the person's own mean. That is a sensible design for strict raters, and not the one asked for: "
+            "somebody who gives nothing below four would push good things away. Three stars are the zero here."
+        ),
+        "04.6.wrong.length": "the direction is right, and the length is not 1. Divide by the length of the sum.",
+        "04.6.wrong.turned": "the sign is turned: five stars push away here.",
+        "04.6.hint1": "Turn stars into weights first: 5 becomes 2, 3 becomes 0, 1 becomes -2.",
+        "04.6.hint2": "`weights @ comments` is the weighted sum of all rows.",
+        "04.6.hint3": "Divide by its length, but not by 0: `max(np.linalg.norm(total), 1e-12)`.",
+        "04.r1.question": "A batch has a text of 5 tokens and one of 12. What happens when the shorter one is pooled?",
+        "04.r1.a": "All 12 places are averaged, padding included.",
+        "04.r1.a.why": "Then a text's vector would depend on the texts beside it. The mask is there to prevent this.",
+        "04.r1.b": "The longer text is cut to 5 tokens.",
+        "04.r1.b.why": "Only texts beyond the model's limit are cut; the shorter one is padded.",
+        "04.r1.c": "The mean of its 5 real tokens is taken.",
+        "04.r1.c.why": "The padding mask leaves out the rest, so a text has the same vector alone and in a batch.",
+        "04.r2.question": "Somebody likes westerns and musicals. What may go wrong with the mean of both interests?",
+        "04.r2.a": "Nothing, a mean keeps both.",
+        "04.r2.a.why": "It keeps a direction between them, and a film may be near to that without being a good match for either.",
+        "04.r2.b": "Films that are a little of both, or of one only, can fill all the places.",
+        "04.r2.b.why": "That is why lesson 03 also has the maximum and the quota, which keep the interests apart.",
+        "04.r2.c": "The mean cannot be computed, as the interests have different lengths.",
+        "04.r2.c.why": "Every interest is a vector with the same number of places; a mean always exists.",
+        "04.r3.question": "What does it mean that the vectors of an encoder are anisotropic?",
+        "04.r3.a": "Any two texts have a cosine well above 0, as all vectors lean to one side.",
+        "04.r3.a.why": "So a cosine of 0.3 may mean nothing at all; this lesson looks at what to subtract.",
+        "04.r3.b": "They have different lengths.",
+        "04.r3.b.why": "Lengths can be divided away; the word is about directions.",
+        "04.r3.c": "They depend on the order of the words.",
+        "04.r3.c.why": "They do, as they are contextual; anisotropy is about where all of them point.",
+        "04.q1.question": "All item vectors have length 1. Which gives the best order: dot product, cosine or distance?",
+        "04.q1.a": "The cosine, because the dot product prefers long vectors.",
+        "04.q1.a.why": "It does, where lengths differ. Here all have length 1.",
+        "04.q1.b": "The distance, because it is a true metric.",
+        "04.q1.b.why": "It is, and its square is 2 - 2 cosine, so it orders the items in the same way.",
+        "04.q1.c": "All three give the same order.",
+        "04.q1.c.why": "Section 1 claimed it on all films. So choose the cheapest: one matrix product.",
+        "04.q2.question": "When may the Gram matrix be left out of the cosine of two people?",
+        "04.q2.a": "When the interests have length 1 and are at right angles.",
+        "04.q2.a.why": "Then it is the identity. For real interests, such as two kinds of films, it is not.",
+        "04.q2.b": "When both people have weights that sum to 1.",
+        "04.q2.b.why": "The cosine does not care for the sum of the weights; it cares for the angles of the interests.",
+        "04.q2.c": "When there are more than two interests.",
+        "04.q2.c.why": "With more interests there are more pairs, and more is lost without them.",
+        "04.q3.question": "The token robots contributes 0.15 to a score. What follows?",
+        "04.q3.a": "Without the word robots the score would be lower by 0.15.",
+        "04.q3.a.why": "In section 5 it fell by more than twice as much: the other tokens had listened to robots.",
+        "04.q3.b": "0.15 of this very score are the product of the item with the vector of that token.",
+        "04.q3.b.why": "The parts account for the score as it is, exactly, and for nothing else.",
+        "04.q3.c": "The film has robots in it.",
+        "04.q3.c.why": "The encoder finds it near; whether it is true, only the film can tell.",
+        "04.q4.question": "Why are ties broken by item id?",
+        "04.q4.a": "The list is then the same in every run, however the catalog is sorted.",
+        "04.q4.a.why": "The id belongs to the item; its position in a table is an accident.",
+        "04.q4.b": "Items with small ids are better.",
+        "04.q4.b.why": "They may be older or better known, and that is a danger, not a reason.",
+        "04.q4.c": "It is faster than sorting by score.",
+        "04.q4.c.why": "It is a second sorting key, and costs a little.",
+        "04.q5.question": "MMR with lambda 0.5 made lists more diverse, and the NDCG's interval included 0. What does it say?",
+        "04.q5.a": "Diversity costs nothing.",
+        "04.q5.a.why": "A cost too small for this many people to show may still be there; with lambda 0.1 it was plain.",
+        "04.q5.b": "If there is a cost at this lambda, these people are too few to show it.",
+        "04.q5.b.why": "The interval says how large it may be. And whether people like the lists better was not measured.",
+        "04.q5.c": "People like the diverse lists better.",
+        "04.q5.c.why": "Nobody was asked. NDCG only looks for the film that was hidden.",
         # lesson 05
         "05.1.expected": "expected is one number, the NDCG@5 of the list",
         "05.1.why": "the hits count 1 and 1/2; four relevant items in front would count 2.562, so 0.586 of it is reached.",
@@ -631,8 +789,8 @@ MESSAGES = {
         ),
         "05.2.wrong.no_ideal": "this is the DCG: it is not divided by an ideal, so it can exceed 1.",
         "05.2.wrong.by_count": "the DCG is divided by a count here. Divide by a DCG: that of the ideal list.",
-        "05.2.hint1": "Call it with [1, 0, 0] and 3. One of three items was found; may the answer be 1?",
-        "05.2.hint2": "`sum(hit)` is how many were found. What stands in its place if all were found?",
+        "05.2.hint1": "Call it with [1, 0, 0] and 3. Only one of three items was found, so the answer must not be 1.",
+        "05.2.hint2": "`sum(hit)` is how many were found. Think of what stands there if all were found.",
         "05.2.hint3": "`discount[:n_relevant].sum()`; a slice never gets longer than the list, and that is right here.",
         "05.3.expected": "expected is a function fair_rank(scores, target) that returns one number",
         "05.3.why": "no model gains or loses by ties, and one that scores all items the same gets the middle rank.",
@@ -657,17 +815,17 @@ MESSAGES = {
         "05.4.wrong.all_but_target": "this hides the target alone, as a random split does: the person's own future leaks.",
         "05.4.wrong.only_others": "the person's own past is missing. It is known, and says the most.",
         "05.4.wrong.after": "this keeps what comes later and hides the past. It is the other way around.",
-        "05.4.hint1": "Ask of each event: had it happened at that moment?",
-        "05.4.hint2": "Does it matter whose event it is?",
+        "05.4.hint1": "Ask of each event whether it had happened by that moment.",
+        "05.4.hint2": "It does not matter whose event it is.",
         "05.4.hint3": "Compare `times` with `time`; strictly, because the target happens at `time` itself.",
         "05.5.expected": "expected is a list of the four words ideal, ties, seen, leak, in the order of programs A, B, C, D",
         "05.5.why": (
             "only A makes the model look worse: its slates are full of seen films. The other three flatter, and stay longer."
         ),
         "05.5.wrong.not_words": "the answer has each of the words ideal, ties, seen, leak once, in the order A, B, C, D.",
-        "05.5.wrong.a": "not the bug of program A. Which line of `right` does A leave out?",
+        "05.5.wrong.a": "not the bug of program A. Look for the line of `right` that A leaves out.",
         "05.5.wrong.b": "A is right, B is not. Compare the second argument of `ndcg` with that in `right`.",
-        "05.5.wrong.c_and_d": "A and B are right, C and D are swapped. What does C fit its model on?",
+        "05.5.wrong.c_and_d": "A and B are right, C and D are swapped. Look at what C fits its model on.",
         "05.5.hint1": "Compare each program with `right`, line by line; only one thing differs in meaning.",
         "05.5.hint2": "A does not mask anything. B divides by what was found. That leaves two.",
         "05.5.hint3": "`histories` in C holds the hidden films; `candidates` in D has the relevant items in front.",
@@ -681,7 +839,7 @@ MESSAGES = {
         "05.6.wrong.swapped": "a and b are swapped.",
         "05.6.wrong.never": "your function never lets anybody win, not even where every single person shows the same lead.",
         "05.6.wrong.spread": (
-            "the mean is compared with the spread between people. The interval of a mean is narrower, and shrinks with their number."
+            "the mean is compared with the spread between people. The interval of a mean is narrower than that."
         ),
         "05.6.hint1": "One function of `llmrec_lab.metrics` computes the interval of a difference on the same people.",
         "05.6.hint2": "`paired_interval(a, b)` has a low and a high end.",
