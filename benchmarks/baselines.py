@@ -12,7 +12,10 @@ from benchmarks.harness import Bound, Race, main, peer
 from benchmarks.synthetic import zipf_histories
 from llmrec_lab.baselines import EASE, ItemKNN, MarkovChain, Popularity
 
-SHAPES = {"MovieLens 100K": (943, 1682, 100_000), "MovieLens 1M": (6_040, 3_706, 892_561)}  # users, items, interactions
+SHAPES = {
+    "MovieLens 100K shape": (943, 1682, 100_000),
+    "MovieLens 1M shape": (6_040, 3_706, 892_561),
+}  # users, items, interactions
 
 
 def rows(quick):
