@@ -615,7 +615,7 @@ MESSAGES = {
         "04.1.wrong.right_angle": (
             "0.9285 is right for interests at right angles. These have the dot product 0.6, and it has to come in."
         ),
-        "04.1.wrong.article": "0.6 is the number that the article printed. Compute it; here 0.6 is what the interests share.",
+        "04.1.wrong.article": "0.6 is what the article printed. Compute it; here 0.6 is what the interests share.",
         "04.1.wrong.dot": "this is a dot product. Divide it by the lengths of both people.",
         "04.1.wrong.plain_lengths": (
             "a cosine above 1 cannot be: the Gram matrix is above the line and missing below it. A person's length is "
@@ -635,7 +635,7 @@ MESSAGES = {
             "this is the article's formula: every interest meets itself, and no other. Take all pairs, x @ x.T."
         ),
         "04.2.wrong.dot": "this is the dot product of the two people. Divide it by both lengths.",
-        "04.2.wrong.plain_lengths": "the numerator is right. Below it the lengths of the people are needed, not of the weights.",
+        "04.2.wrong.plain_lengths": "the numerator is right. Below it belong the lengths of the people, not of the weights.",
         "04.2.wrong.no_root": "this divides by the squared lengths; the root is missing.",
         "04.2.wrong.unit_interests": (
             "this makes every interest one long first. Then a weight means something else; take the interests as they are."
@@ -661,7 +661,7 @@ MESSAGES = {
         "04.3.hint1": "What is the similarity of an item with itself? Try it with `item = np.array([3.0, 4.0])`.",
         "04.3.hint2": "A cosine divides by two lengths. The code divides by one.",
         "04.3.hint3": "Divide by `np.linalg.norm(item)` as well.",
-        "04.4.expected": "expected is a function token_parts(tokens, item) that returns t numbers with the cosine as their sum",
+        "04.4.expected": "expected is a function token_parts(tokens, item) that returns t numbers, which sum to the cosine",
         "04.4.why": "the mean is a sum, and a dot product with a sum is a sum: that is all there is to it, and it is exact.",
         "04.4.wrong.own_cosines": (
             "this is the cosine of each token on its own. Their sum is not the text's cosine: every token has the length of "
@@ -670,8 +670,8 @@ MESSAGES = {
         "04.4.wrong.mean_of_cosines": (
             "the mean of the tokens' cosines is not the cosine of the mean: long tokens count more in the mean."
         ),
-        "04.4.wrong.no_count": "the text is the mean of its tokens, so each has the weight 1 / t. These parts sum to t cosines.",
-        "04.4.wrong.text_length": "the parts sum to the dot product with a unit item. Divide by the length of the text, too.",
+        "04.4.wrong.no_count": "the text is the mean of its tokens, so each has the weight 1 / t. These sum to t cosines.",
+        "04.4.wrong.text_length": "these sum to a dot product with a unit item. Divide by the length of the text, too.",
         "04.4.wrong.item_length": "the item may have any length. Divide by it.",
         "04.4.wrong.shares": "these are shares that sum to 1. The parts should sum to the score.",
         "04.4.hint1": "Write the cosine of the mean, then the mean as a sum, and leave out the sum sign.",
@@ -684,20 +684,20 @@ MESSAGES = {
         ),
         "04.5.wrong.bug": "this is the code as it was: it compares with the item chosen last, and forgets all before.",
         "04.5.wrong.mean": (
-            "this takes the mean similarity to the chosen ones. A near twin of one of many would hardly be noticed; MMR takes "
-            "the largest."
+            "this takes the mean similarity to the chosen ones. A near twin of one of many would hardly be noticed; "
+            "MMR takes the largest."
         ),
         "04.5.wrong.sum": "this adds up the similarities, so the penalty grows with every place. MMR takes the largest.",
-        "04.5.wrong.min": "this looks at the chosen item that is *least* similar. A twin is found by the largest similarity.",
+        "04.5.wrong.min": "this looks at the *least* similar of the chosen. A twin is found by the largest similarity.",
         "04.5.wrong.sign": "this rewards what repeats. The similarity is taken off.",
         "04.5.wrong.again": "an item is chosen twice. Keep the line that sets the chosen ones to -inf.",
         "04.5.wrong.no_penalty": "this is plain top-k: nothing is taken off for repeating.",
-        "04.5.hint1": "Which items does `chosen[-1]` stand for, and which are forgotten?",
+        "04.5.hint1": "`chosen[-1]` is one item. Think of those that were chosen before it.",
         "04.5.hint2": "`similar[:, chosen]` has one column for each item chosen so far.",
         "04.5.hint3": "Take the largest of each row: `similar[:, chosen].max(axis=1)`.",
         "04.6.expected": "expected is a function profile(comments, stars) that returns d numbers",
         "04.6.why": "the text gives the direction, the stars give the sign and the strength, which texts hardly show.",
-        "04.6.wrong.all_pull": "here one star still pulls toward the comment. Three stars should not count, fewer push away.",
+        "04.6.wrong.all_pull": "here one star still pulls. Three stars should not count, and fewer push away.",
         "04.6.wrong.likes_only": "what was liked pulls, and what was disliked is ignored. It should push away.",
         "04.6.wrong.sign_only": "the direction counts, and not how much: five stars should pull twice as much as four.",
         "04.6.wrong.own_mean": (
@@ -718,7 +718,7 @@ MESSAGES = {
         "04.r1.c.why": "The padding mask leaves out the rest, so a text has the same vector alone and in a batch.",
         "04.r2.question": "Somebody likes westerns and musicals. What may go wrong with the mean of both interests?",
         "04.r2.a": "Nothing, a mean keeps both.",
-        "04.r2.a.why": "It keeps a direction between them, and a film may be near to that without being a good match for either.",
+        "04.r2.a.why": "It keeps a direction between them; a film may be near to it and be no good match for either.",
         "04.r2.b": "Films that are a little of both, or of one only, can fill all the places.",
         "04.r2.b.why": "That is why lesson 03 also has the maximum and the quota, which keep the interests apart.",
         "04.r2.c": "The mean cannot be computed, as the interests have different lengths.",
@@ -758,7 +758,7 @@ MESSAGES = {
         "04.q4.b.why": "They may be older or better known, and that is a danger, not a reason.",
         "04.q4.c": "It is faster than sorting by score.",
         "04.q4.c.why": "It is a second sorting key, and costs a little.",
-        "04.q5.question": "MMR with lambda 0.5 made lists more diverse, and the NDCG's interval included 0. What does it say?",
+        "04.q5.question": "At lambda 0.5 lists were more diverse, and the interval of the NDCG included 0. What follows?",
         "04.q5.a": "Diversity costs nothing.",
         "04.q5.a.why": "A cost too small for this many people to show may still be there; with lambda 0.1 it was plain.",
         "04.q5.b": "If there is a cost at this lambda, these people are too few to show it.",
