@@ -9,7 +9,7 @@ OPEN := --LabApp.default_url=/lab/tree/$(LESSON)
 TEST_ENV := OMP_NUM_THREADS=2 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets lab test demo notebooks bench
+.PHONY: help setup assets lab test demo notebooks slides bundle bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,12 @@ demo: assets ## recommend films for an English and a Chinese sentence
 
 notebooks: assets ## build the notebooks from lessons/; N=00 builds one
 	@$(TEST_ENV) $(PY) tools/build_notebooks.py $(N)
+
+slides: setup ## make build/slides/NN_name.html from the built notebooks; N=03 makes one
+	@$(PY) tools/make_slides.py $(N)
+
+bundle: assets ## make build/bundle, which installs and runs without network; ARGS=--open leaves MovieLens out
+	@$(PY) tools/make_bundle.py $(ARGS)
 
 bench: assets ## time the library against its peers; N=1 runs one row, ARGS=--quick only tries them
 	@$(TEST_ENV) $(PY) -m benchmarks $(N) $(ARGS)
