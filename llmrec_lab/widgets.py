@@ -157,7 +157,7 @@ def tokens_html(tokenizers: dict, text: str) -> str:
     for name, tokenizer in tokenizers.items():
         grid = token_grid(tokenizer, text[:LONGEST_SHOWN])
         title = message("widget.tokens", name=name, number=int(grid.loc["mask"].sum()))
-        table = grid.to_html(header=False, border=0)
+        table = grid.to_html(header=False, border=1)
         tables.append(f'<p>{html.escape(title)}</p><div style="overflow-x:auto">{table}</div>')
     return status("".join(tables), None)
 
@@ -263,7 +263,10 @@ def attention_dial(labels: list[str], scores):
     """
     import ipywidgets
 
-    dial = ipywidgets.FloatLogSlider(value=1.0, min=-2, max=2, step=0.1, description=message("widget.temperature"))
+    whole_label = {"description_width": "initial"}
+    dial = ipywidgets.FloatLogSlider(
+        value=1.0, min=-2, max=2, step=0.1, description=message("widget.temperature"), style=whole_label
+    )
     answer = ipywidgets.HTML(value=attention_html(labels, scores, dial.value))
 
     def show(change: dict) -> None:
@@ -338,7 +341,8 @@ def playground_html(places: list[int], k: int = 10) -> str:
         for name, value in playground_values(places, k).items()
     )
     caption = html.escape(message("widget.playground", shown=shown, found=sum(place <= k for place in places)))
-    return status(f"<table><caption>{caption}</caption>{rows}</table>", None)
+    caption = f'<caption style="text-align:left; white-space:nowrap">{caption}</caption>'  # it may be wider than the bars
+    return status(f"<table>{caption}{rows}</table>", None)
 
 
 def metric_playground(places: list[int] = (1, 4, 12), k: int = 10):
