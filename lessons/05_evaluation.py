@@ -164,6 +164,14 @@ claim("saying 'nothing is relevant' has an accuracy above 95%", 1 - density > 0.
 # And it recommends nothing. When nearly all pairs are empty, which is called **sparsity**, accuracy rewards silence. The
 # metrics above look only at the list and at what is relevant.
 #
+# Before any number is trusted: is the data clean? A rating that is there twice could end up in both parts of a split, and
+# an impossible one would spoil every mean.
+
+# %%
+claim("nobody rated a film twice", not ratings.duplicated(["user_id", "item_id"]).any())
+claim("all ratings are from half a star to five", bool(ratings["rating"].between(0.5, 5).all()))
+
+# %% [markdown]
 # > **Check the article: another metric.** For ratings it also names the **MAE**, the mean absolute error of a predicted
 # > rating.
 #
@@ -283,8 +291,8 @@ class MeanRating:
 
 
 # %% [markdown]
-# How many people find their hidden film in the first ten? With one target per person, recall is also called the **hit
-# rate**, HR@10.
+# The models see a history, and we count: how many people find their hidden film in the first ten? With one target per
+# person, recall is also called the **hit rate**, HR@10.
 
 # %%
 from llmrec_lab.baselines import EASE, ItemKNN, MarkovChain
@@ -293,7 +301,7 @@ order = id_order(catalog.item_ids)
 
 
 def scored(model, split):
-    asked = split.train.of_users(split.train.user_ids[split.rows])
+    asked = split.train.of_users(split.train.user_ids[split.rows])  # of q people
     return model.fit(split.train).scores(asked).astype(float)  # (q, n_items)
 
 
@@ -558,11 +566,13 @@ from llmrec_lab.metrics import sampled_rank
 tiny = leave_last_out(log.histories(world))
 tiny_scores = Popularity().fit(tiny.train).scores(tiny.train)[tiny.rows]
 arguments = tiny_scores, tiny.targets, tiny.seen(), id_order(world.item_ids)
-print("full ranks", target_rank(*arguments), "| sampled ranks", sampled_rank(*arguments, 1, np.random.default_rng(0)))
+in_full, in_sample = target_rank(*arguments), sampled_rank(*arguments, 1, np.random.default_rng(0))
+print("full ranks", in_full, "| sampled ranks", in_sample)
+claim("no sampled rank is larger than the full one", (in_sample <= in_full).all())
 
 # %% [markdown]
-# A sampled rank is never larger than the full one. That only makes numbers larger, one might think, and leaves the order of
-# models alone. Does it?
+# A sampled rank is never larger than the full one: fewer items can be ahead. That only makes hit rates larger, one might
+# think, and leaves the order of models alone. Does it?
 
 
 # %%
@@ -641,7 +651,8 @@ claim("with ties by place a model that knows nothing is perfect", (place <= 10).
 claim("with ties by id it is near chance", abs(by_rule - 10 / 101) < 0.05)
 
 # %% [markdown]
-# If a result is too good, test the test: give it a model that knows nothing.
+# This has happened ([thread](https://github.com/mlcommons/training_policies/issues/131)). If a result is too good, test the
+# test: give it a model that knows nothing.
 #
 # ## 7. What hit rates do not see
 #
@@ -739,7 +750,7 @@ claim("after an hour no difference is found", not paired_interval(near[after], w
 # ## 8. Find the planted bug
 #
 # Four programs evaluate the same EASE on the same people: the last five films of each are hidden, and NDCG@10 is computed.
-# One line is wrong in each. All four mistakes are from real projects. First, the right one:
+# Something is wrong in each. First, the right one:
 
 # %%
 from llmrec_lab.metrics import hits
@@ -798,7 +809,11 @@ claim("one program makes the model look worse", sum(value < truth for value in m
 claim("three make it look better, by a fifth or more", sum(value > 1.2 * truth for value in measured.values()) == 3)
 
 # %% [markdown]
-# Only one of the four would be noticed by somebody who hopes for good news. Exercise 05.5 asks which bug is where.
+# Only one of the four would be noticed by somebody who hopes for good news. Such bugs are real. Threads about
+# [seen items](https://github.com/PreferredAI/cornac/pull/523), the [ideal](https://github.com/THUDM/ComiRec/issues/25),
+# [test items in train](https://github.com/RUCAIBox/RecBole/issues/620) and
+# [ties](https://github.com/mlcommons/training_policies/issues/131) are worth reading, after exercise 05.5: which bug is
+# where?
 #
 # ## 9. Your turn: move the relevant items
 #
