@@ -120,17 +120,22 @@ def scan(queries, items, order, ranked, cosines) -> None:
 def contenders(queries, items, k: int, reached: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rows and positions of all items that may be among the k nearest, where the k-th cosine (q, 1) is `reached`."""
     scores = products(queries, items)  # (q, n)
+    maxima = group_maxima(scores, k)
+    require_cosine(maxima.max(initial=-1))
     error = items.shape[1] * np.finfo(items.dtype).eps + 2 * SLACK  # no two sums of d products differ by more
-    return at_least(scores, np.maximum(floors(scores, k), reached) - error)
+    return at_least(scores, np.maximum(floors(maxima, k), reached) - error)
 
 
 def products(queries: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """(q, n) cosines in the precision of the vectors; raises DataError if the rows cannot be of length 1."""
+    """(q, n) cosines in the precision of the vectors."""
     # For fewer than 8 queries a matrix product takes longer than one dot product after another: for one, twice as long.
-    cosines = np.vecdot(queries[:, None], items) if len(queries) < 8 else queries @ items.T
-    if not cosines.max(initial=-1) < 1.001:
-        raise DataError(f"a cosine came as {cosines.max()}; pass rows of length 1, as unit_rows makes them")
-    return cosines
+    return np.vecdot(queries[:, None], items) if len(queries) < 8 else queries @ items.T
+
+
+def require_cosine(largest) -> None:
+    """Raise DataError if the largest cosine is none: a vector was not of length 1, or not finite."""
+    if not largest < 1.001:
+        raise DataError(f"a cosine came as {largest}; pass rows of length 1, as unit_rows makes them")
 
 
 def exact_cosines(queries, rows, items, found) -> np.ndarray:
@@ -149,23 +154,32 @@ def listed(scores: np.ndarray, k: int, order: np.ndarray) -> tuple[np.ndarray, n
     if not usable.all():
         row, position = np.argwhere(~usable)[0]
         raise DataError(f"score {scores[row, position]} at position {position} has no place in an order; mend its model")
-    rows, items = at_least(scores, floors(scores, k) - 2 * SLACK)
+    rows, items = at_least(scores, floors(group_maxima(scores, k), k) - 2 * SLACK)
     best, places = first_k(rows, np.round(scores[rows, items], DIGITS), order[items], k)
     return rows[best], places, items[best]
 
 
-def floors(scores: np.ndarray, k: int) -> np.ndarray:
+def group_maxima(scores: np.ndarray, k: int) -> np.ndarray:
+    """(m, g) the largest score of each of g groups, which together hold all items; at least k groups, where items allow."""
+    n_rows, n_items = scores.shape
+    if not n_items:
+        return scores
+    groups = min(max(64, 4 * k), n_items)
+    each = n_items // groups
+    maxima = scores[:, : each * groups].reshape(n_rows, each, groups).max(axis=1)
+    rest = scores[:, each * groups :]  # fewer than `groups` items are left, and make one group more
+    return np.hstack([maxima, rest.max(axis=1, keepdims=True)]) if rest.shape[1] else maxima
+
+
+def floors(maxima: np.ndarray, k: int) -> np.ndarray:
     """(m, 1) a number that at least k scores of each row reach: the k-th largest of the maxima of groups of items.
 
     Found much faster than the k-th largest score itself, and few others reach it.
     """
-    n_rows, n_items = scores.shape
-    if k > n_items:
+    n_rows, n_groups = maxima.shape
+    if k > n_groups:
         return np.full((n_rows, 1), -np.inf)
-    groups = min(max(64, 4 * k), n_items)
-    each = n_items // groups  # a rest of fewer than `groups` items is in no group
-    maxima = scores[:, : each * groups].reshape(n_rows, each, groups).max(axis=1)
-    return np.partition(maxima, groups - k, axis=1)[:, [groups - k]]
+    return np.partition(maxima, n_groups - k, axis=1)[:, [n_groups - k]]
 
 
 def at_least(scores: np.ndarray, lowest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -250,7 +264,9 @@ def mmr(scores: np.ndarray, vectors: np.ndarray, k: int, order: np.ndarray, lamb
     pool = pool[np.isfinite(scores[pool])]
     units, closest = vectors[pool], np.full(len(pool), -np.inf)  # (m, d), (m)
     while 0 < len(chosen) < min(k, len(pool)):
-        closest = np.maximum(closest, products(vectors[chosen[-1:]], units)[0])
+        cosines = products(vectors[chosen[-1:]], units)[0]  # (m)
+        require_cosine(cosines.max())
+        closest = np.maximum(closest, cosines)
         values = np.round(lambda_ * scores[pool] - (1 - lambda_) * closest, DIGITS)
         values[np.isin(pool, chosen)] = -np.inf
         chosen.append(pool[np.argmax(values)])
