@@ -607,6 +607,149 @@ MESSAGES = {
         "02.q5.b.why": "They have one, the token itself, and in training they are asked about too.",
         "02.q5.c": "It is faster.",
         "02.q5.c.why": "It is no slower or faster to speak of; the point is what the number means.",
+        # lesson 03
+        "03.1.expected": "expected is one number, the cosine of the two mixtures",
+        "03.1.why": "the concepts overlap, so the mixtures are more alike than their weights alone say.",
+        "03.1.wrong.article": (
+            "0.8 is the article's formula. It takes the concepts to be at right angles, and these overlap by 0.6."
+        ),
+        "03.1.wrong.no_lengths": ("this is aGb alone. It grows with the weights; divide by the lengths of both mixtures."),
+        "03.1.wrong.plain_lengths": (
+            "the lengths here are those of the weights. A mixture has the length of the root of aGa."
+        ),
+        "03.1.wrong.no_root": "divide by the root of the product: a length is the root of aGa.",
+        "03.1.wrong.dot": (
+            "this is the dot product of the weights. Neither the overlap of the concepts nor any length is in it."
+        ),
+        "03.1.hint1": "Write G down first: the four dot products of the two concepts.",
+        "03.1.hint2": "G is ((1, 0.6), (0.6, 1)); then s = aGb over the root of aGa times bGb.",
+        "03.1.hint3": "`a @ G @ b / np.sqrt((a @ G @ a) * (b @ G @ b))` with `G = x @ x.T`.",
+        "03.2.expected": "expected is a function new_weight(match, price) that returns one number of at least 0",
+        "03.2.why": (
+            "what a concept explains, less its price, and nothing if it does not pay: this is where the zeros come from."
+        ),
+        "03.2.wrong.negative": 'your weights can be below 0. "Minus war" is no interest; stop at 0.',
+        "03.2.wrong.no_price": "the price is missing, so every concept that matches a little takes part.",
+        "03.2.wrong.hard": "a match above the price is kept whole here. The lasso takes the price off every weight.",
+        "03.2.wrong.absolute": (
+            "a concept that points the other way gets a positive weight here. Do not take the absolute value."
+        ),
+        "03.2.wrong.added": "the price is added here. It should make weights smaller.",
+        "03.2.hint1": "Three cases: a match above the price, one between 0 and the price, and one below 0.",
+        "03.2.hint2": "In the first case the weight is the match minus the price; in the others it is 0.",
+        "03.2.hint3": "`max(0.0, match - price)` is the whole function.",
+        "03.3.expected": "expected is a function freshness(n, half_life) that returns n numbers, oldest first",
+        "03.3.why": "the last event counts 1, and each half-life before it halves that.",
+        "03.3.wrong.reversed": "the oldest event counts most here. Turn the ages around.",
+        "03.3.wrong.late": "the last event counts less than 1 here: its age is 0, not 1.",
+        "03.3.wrong.natural": "this falls to 1/e after one half-life. Take powers of 0.5.",
+        "03.3.wrong.linear": "this falls along a line and reaches 0. Half-lives never do.",
+        "03.3.wrong.normalized": "these sum to 1. Asked for are weights of which the last is 1.",
+        "03.3.hint1": "The last event has age 0, the one before it age 1, the oldest age n - 1.",
+        "03.3.hint2": "`np.arange(n)[::-1]` has the ages, oldest first.",
+        "03.3.hint3": "0.5 to the power of age / half_life.",
+        "03.4.expected": (
+            "expected is a function keywords(vector, names, rows, k) that returns a list of at most k names, best first"
+        ),
+        "03.4.why": "the cosine looks at directions only, so a name with a long row has no advantage.",
+        "03.4.wrong.dot": ("your function compares by the dot product, so long rows win. Divide by the length of each row."),
+        "03.4.wrong.farthest": "your function returns the names that fit worst. Largest cosine first.",
+        "03.4.wrong.distance": (
+            "your function takes the nearest points. A short row in the right direction is far away; compare directions."
+        ),
+        "03.4.wrong.positions": "your function returns places. Return the names at those places.",
+        "03.4.hint1": "The rows have different lengths, which a cosine divides away.",
+        "03.4.hint2": "`rows @ vector` has the dot products; `np.linalg.norm(rows, axis=1)` the lengths of the rows.",
+        "03.4.hint3": "Sort by minus the cosine, take the first k places, and return the names there.",
+        "03.5.expected": "expected is a function ndcg(listed, wanted) that returns one number from 0 to 1",
+        "03.5.why": (
+            "the ideal list has as many hits as could be: what is wanted, or the length of the list if that is less."
+        ),
+        "03.5.wrong.bug": (
+            "this is the function with the bug: one hit in the first place is called perfect, however much is missed."
+        ),
+        "03.5.wrong.no_cap": (
+            "the ideal list is longer than the list here, so a list of two hits in two places is not perfect."
+        ),
+        "03.5.wrong.wanted_places": (
+            "the discount follows the order of the wanted items, which says nothing. Take the place in the list."
+        ),
+        "03.5.wrong.no_ideal": "nothing is divided here, so the result can be above 1.",
+        "03.5.wrong.recall": "this is recall: the place of a hit does not matter to it.",
+        "03.5.hint1": (
+            "Put in a list that holds one of three wanted items, in the first place, and look at what the function says."
+        ),
+        "03.5.hint2": (
+            "The ideal must not depend on the hits of this list; two other numbers limit how many hits a list can have."
+        ),
+        "03.5.hint3": "In the sum of the ideal, the range ends at `min(len(listed), len(wanted))`.",
+        "03.6.expected": "expected is one letter, A, B or C, or a set of letters",
+        "03.6.why": (
+            "Pride and Prejudice is one book. Its joint is part of a name; a dictionary of titles would have known."
+        ),
+        "03.6.wrong.travel": "A is two wishes, and the cut finds them: a beach, and museums.",
+        "03.6.wrong.service": (
+            "C is two requests, and the cut finds them: a repair, and a refund. A shop may treat them differently."
+        ),
+        "03.6.wrong.all": "two of the three are cut well. Read the pieces one by one.",
+        "03.6.wrong.none": "one of the three is torn apart by the cut. Read the pieces one by one.",
+        "03.6.hint1": "Cut each wish at *and* and at commas, and ask of each piece whether it is a wish of its own.",
+        "03.6.hint2": "One of the three has its *and* inside a name.",
+        "03.6.hint3": "Look for a piece that you could not search for alone.",
+        "03.r1.question": (
+            "Two Chinese wishes became the same ids under an English vocabulary (lesson 01). What is the first thing "
+            "to look at?"
+        ),
+        "03.r1.a": "the score of the slate",
+        "03.r1.a.why": "The slate will look plausible; the damage is done before.",
+        "03.r1.b": "the tokens, and how many are unknown",
+        "03.r1.b.why": "A look at the tokens shows it at once, before any model has run.",
+        "03.r1.c": "the learning rate",
+        "03.r1.c.why": "Nothing is learned here.",
+        "03.r2.question": (
+            "MiniLM's vector of a text is the mean over its tokens (lesson 02). What follows for a wish of two parts?"
+        ),
+        "03.r2.a": "the second part is lost",
+        "03.r2.a.why": "Both are in the mean, and neither alone.",
+        "03.r2.b": "the two parts can be read off the vector, token by token",
+        "03.r2.b.why": "A mean cannot be undone: many texts have the same one.",
+        "03.r2.c": "the vector lies between the two parts",
+        "03.r2.c.why": "So do films that are a bit of both, and they are favored.",
+        "03.r3.question": "What is a 95% interval around a difference for?",
+        "03.r3.a": "to say whether other users of the same kind might turn it around",
+        "03.r3.a.why": "If it holds zero, they might.",
+        "03.r3.b": "to say how large the best value can get",
+        "03.r3.b.why": "It says nothing about the best; it is about the mean.",
+        "03.r3.c": "to make sure that the model is right",
+        "03.r3.c.why": "No interval knows whether the question was the right one.",
+        "03.q1.question": "Why are negative weights forbidden when a wish is written in concepts?",
+        "03.q1.a": "Because the computation would not end.",
+        "03.q1.a.why": "The plain lasso ends too; it allows negative weights.",
+        "03.q1.b": "Because cosines are never negative.",
+        "03.q1.b.why": "They can be; opposite vectors have the cosine -1.",
+        "03.q1.c": 'Because "a bit of love, minus a bit of war" is nothing that anybody wished for.',
+        "03.q1.c.why": "What is to be avoided was said with *no*, and is handled by itself.",
+        "03.q2.question": ("On the people we made, clusters of the history did not beat its mean. What would you do first?"),
+        "03.q2.a": "Look at what better interests could bring, as the lesson did.",
+        "03.q2.a.why": "The true tastes beat the mean by far: the idea is right, and the clusters are too rough.",
+        "03.q2.b": "Change the number of clusters until they win.",
+        "03.q2.b.why": "That fits the method to these people; on others it would lose again.",
+        "03.q2.c": "Leave the clusters out of the table.",
+        "03.q2.c.why": "Then the next person tries them in vain.",
+        "03.q3.question": "A language model is forced to choose among 21 genres. What does that rule out?",
+        "03.q3.a": "wrong answers",
+        "03.q3.a.why": "It can still choose the wrong genre, and often did.",
+        "03.q3.b": "answers that are no genre",
+        "03.q3.b.why": "Every answer is an option, so it can always be used; whether it is right is another question.",
+        "03.q3.c": "that it prefers some genres whatever was asked",
+        "03.q3.c.why": "It does prefer some; that is why their mean over all people was taken off.",
+        "03.q4.question": "Which way of combining gives a minor interest of weight 0.1 its place on a slate of ten?",
+        "03.q4.a": "the mean",
+        "03.q4.a.why": "It favors films that are good for the major interests.",
+        "03.q4.b": "the quota",
+        "03.q4.b.why": "One place in ten is its share, and it picks its own best film.",
+        "03.q4.c": "the maximum",
+        "03.q4.c.why": "It forgets weights; whoever has the largest cosine takes the place.",
         # lesson 04
         "04.1.expected": "expected is one number, the cosine of the two people",
         "04.1.why": (
