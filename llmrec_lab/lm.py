@@ -5,16 +5,21 @@ The network is `transformers.LlamaForCausalLM`, or any causal model of a hub; wh
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
+import pandas as pd
 import torch
 
-from llmrec_lab.assets import asset_files
+from llmrec_lab.assets import asset_files, packaged, sha256_of
 from llmrec_lab.errors import AssetError, DataError
 from llmrec_lab.text import clean
 
+ANSWERS_SHA256 = "0" * 64
 MAX_TOKENS = 2048  # of a prompt and its answer; a processor reads some hundred a second
 MEMORY_TOKENS = 16_384  # what is kept of the prompt, once for each option: 46 kB a token for smollm2, so 750 MB at most
 
@@ -67,7 +72,7 @@ class LanguageModel:
             >>> load_language_model().complete("What is the capital of France?")
             'The capital of France is Paris.'
         """
-        if max_tokens < 1 or temperature < 0:
+        if not isinstance(max_tokens, Integral) or max_tokens < 1 or not temperature >= 0:
             raise DataError(f"max_tokens came as {max_tokens}, temperature as {temperature}; pass at least 1, at least 0")
         ids = torch.tensor([self.prompt_ids(prompt, room=max_tokens)], device=self.device)  # (1, p)
         drawn = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
@@ -119,10 +124,11 @@ class LanguageModel:
             >>> load_language_model().choose("What is the capital of France?", ["Rome", "Paris", "New York"]).answer
             'Paris'
         """
-        if isinstance(options, str) or not options or len(set(options)) < len(options):
+        named = [] if isinstance(options, str) or not isinstance(options, Iterable) else list(options)
+        if not named or len(set(map(str, named))) < len(named):
             raise DataError(f"options came as {options!r}; pass a list of different strings")
-        means = [float(tokens.mean()) for tokens in self.log_likelihoods(prompt, options)]
-        return Choice(options[int(np.argmax(means))], dict(zip(options, means)))
+        means = [float(tokens.mean()) for tokens in self.log_likelihoods(prompt, named)]
+        return Choice(named[int(np.argmax(means))], dict(zip(named, means)))
 
     @torch.inference_mode()
     def log_likelihoods(self, prompt: str, texts: list[str]) -> list[np.ndarray]:
@@ -264,3 +270,57 @@ def load_from_hub(name: str):
             f"no language model {name!r}: not smollm2, and neither a folder nor a hub gave one ({clean(problem)[:80]}); "
             "check the name, or go online"
         ) from None
+
+
+@dataclass(frozen=True)
+class RecordedAnswers:
+    """What a model said about each of 200 generated people, recorded once because asking takes minutes.
+
+    The people are `generate_people(load_films().catalog, 200, rng=0)`; tools/record_answers.py asked.
+
+    Args:
+        model, file, sha256: which weights answered.
+        date: when, as year-month-day.
+        template: the prompt, with `{films}` where the titles belong.
+        last_films: how many titles the model was shown, the latest ones.
+        likelihoods: a row for each user id, a column for each option: mean log-likelihood of its tokens, in nats.
+    """
+
+    model: str
+    file: str
+    sha256: str
+    date: str
+    template: str
+    last_films: int
+    likelihoods: pd.DataFrame
+
+    def prompt(self, titles) -> str:
+        """The prompt about a person who watched films of these titles, oldest first."""
+        return self.template.format(films="; ".join(titles[-self.last_films :]))
+
+
+def recorded_answers() -> RecordedAnswers:
+    """The recorded answers of smollm2, after their hash was checked.
+
+    Returns:
+        RecordedAnswers of 200 people on 21 genres.
+
+    Raises:
+        AssetError: the file was changed.
+
+    Example:
+        >>> answers = recorded_answers()
+        >>> answers.model, answers.likelihoods.shape
+        ('smollm2', (200, 21))
+        >>> answers.prompt(["Alien (1979)", "Heat (1995)"]).splitlines()[0]
+        'Somebody watched these films: Alien (1979); Heat (1995).'
+    """
+    path = packaged("data/taste_answers.json")
+    if sha256_of(path) != ANSWERS_SHA256:
+        raise AssetError(
+            f"{path.name} does not have sha256 {ANSWERS_SHA256[:12]}...: it was changed; install llmrec-lab again"
+        )
+    record = json.loads(path.read_text(encoding="utf-8"))
+    options = record.pop("options")
+    table = pd.DataFrame.from_dict(record.pop("likelihoods"), orient="index", columns=options)
+    return RecordedAnswers(**record, likelihoods=table)
