@@ -33,6 +33,7 @@ FONT = FontProperties(size=10, math_fontfamily="stix")
 MATHTEXT = [
     (re.compile(r"\\sqrt (\w)"), r"\\sqrt{\1}"),
     (re.compile(r"\\tfrac(\d)(\d)"), r"\\frac{\1}{\2}"),
+    (re.compile(r"\\(ge|le|ne)\b"), r"\\\1q"),
     (re.compile(r"\\[bB]igg?(?![a-z])"), ""),
     (re.compile(r"\s+"), " "),
 ]
