@@ -149,13 +149,13 @@ def test_draws_follow_the_seed_and_leave_other_chance_alone(model):
 
 def test_draws_have_the_probabilities_of_the_model_at_a_temperature(model):
     ids = model.prompt_ids(PROMPT, room=1)
-    logits = model.model(torch.tensor([ids])).logits[0, -1]
+    logits = model.model(torch.tensor([ids])).logits[0, -1].detach()
     for temperature in (1.0, 0.5):
         chances = (logits / temperature).softmax(-1)
         drawn = [model.complete(PROMPT, 1, temperature, seed) for seed in range(100)]
-        for word in ("moon", "sea", "war"):
+        for word in sorted(WORDS, key=lambda word: -chances[wrapped_ids(model, word)[0]])[:3]:
             p = float(chances[wrapped_ids(model, word)[0]])
-            assert drawn.count(word) / 100 == pytest.approx(p, abs=4 * (p * (1 - p) / 100) ** 0.5 + 1e-9)
+            assert drawn.count(word) / 100 == pytest.approx(p, abs=4 * (p * (1 - p) / 100) ** 0.5 + 0.01)
 
 
 # Bad input
