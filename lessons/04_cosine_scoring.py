@@ -87,8 +87,8 @@ claim("the cosine puts Spirited Away first", world.titles[cosines.argmax()] == "
 claim("by hand and by the library the cosines are the same", np.allclose(cosines, cosine(films, ada)))
 
 # %% [markdown]
-# Which one is right? It depends on what length means. In a model that learns from clicks, popular items tend to get long
-# vectors, and the dot product keeps that. The length of a text's vector means little, so for texts we use the cosine.
+# Which one is right? It depends on what length means. In a model trained on clicks, length may say how popular an item is,
+# and the dot product keeps that. The length of a text's vector says nothing that we want, so for texts we use the cosine.
 #
 # Now the real thing: a few thousand films, encoded by MiniLM as in lesson 00.
 
@@ -153,8 +153,8 @@ claim(
 # %% [markdown]
 # > **Check the article: scales.** Features should be normalized "to prevent over-fitting".
 #
-# **Normalization** brings features to one scale, for instance mean 0 and spread 1. It matters, for another reason. Four
-# phones have a price and a rating; which of the first three is most like the last one?
+# **Normalization** brings features to one scale, for instance mean 0 and standard deviation 1. It matters, for another
+# reason. Four phones have a price and a rating; which of the first three is most like the last one?
 
 # %%
 phones = np.array([[199.0, 1.2], [205.0, 4.9], [620.0, 4.8], [210.0, 4.7]])  # price, stars of five
@@ -170,9 +170,9 @@ pd.DataFrame(table, index=["cheap, bad", "cheap, good", "dear, good"]).round(4)
 # As they are, everything is like everything: the price is a hundred times larger and decides alone. Normalized, the cheap
 # and good phone wins, and the cheap and bad one lies on the other side. So scales decide about cosines.
 #
-# And **over-fitting**, learning the noise of the training data? Let us fit pure noise by least squares, with features on
-# very different scales, and once more after normalizing them. (The mean and the spread come from the training rows only:
-# the test rows must not help to prepare themselves.)
+# And **over-fitting**, learning the noise of the training data? Let us fit pure noise by least squares, the best straight
+# line in many dimensions: 30 rows to train on, 30 to test. Once with features on very different scales, once normalized.
+# (Mean and deviation come from the training rows only: test rows must not help to prepare themselves.)
 
 # %%
 from sklearn.linear_model import LinearRegression
@@ -225,7 +225,7 @@ from llmrec_lab.whitening import anisotropy
 raw = encoder.encode_cached(list(catalog.texts)).astype(np.float64)
 mean_film = raw.mean(axis=0)
 centered = unit_rows(raw - mean_film)
-print(f"mean cosine of two films: {anisotropy(raw):.2f} as they are, {anisotropy(centered):.2f} centered")
+print(f"mean cosine of two films: {anisotropy(raw):.2f} as they are, {anisotropy(centered):z.2f} centered")
 claim("the library's vectors are the centered ones", np.allclose(centered, vectors, atol=1e-6))
 
 # %% [markdown]
@@ -248,6 +248,7 @@ def reciprocal_ranks(items):
 
 
 as_they_are, with_centering = reciprocal_ranks(raw), reciprocal_ranks(centered)
+print(len(split.targets), "people; mean reciprocal rank:")
 gain = paired_interval(with_centering, as_they_are)
 print(f"as they are {bootstrap_interval(as_they_are)}, centered {bootstrap_interval(with_centering)}, difference {gain}")
 claim("centering ranks the next film higher, beyond the interval", gain.low > 0)
@@ -273,8 +274,8 @@ print(f"{value:.5f}")
 claim("the cosine is 0.92848", abs(value - 0.92848) < 5e-6)
 
 # %% [markdown]
-# Was another measure meant? Four candidates: the dot product, the **overlap** (the sum of the smaller weights), and the two
-# classic measures made from it, Jaccard and Dice:
+# Was another measure meant? Four candidates: the dot product, the **overlap** (the sum of the smaller weights), and Jaccard
+# and Dice, two classic measures for sets, carried over to weights:
 
 # %%
 overlap = np.minimum(a, b).sum()
@@ -287,9 +288,8 @@ claim("none of them is 0.6", all(abs(number - 0.6) > 0.05 for number in others.v
 # > $s = \sum_i a_i b_i \, x_i x_i^T \big/ \left(\sqrt{\sum a_i^2}\sqrt{\sum b_i^2}\right)$.
 #
 # It multiplies every interest with itself only. But "westerns" and "a good musical" are not at right angles: both are
-# about films.
-# Multiply out $u \cdot v = \sum_i \sum_j a_i b_j \, x_i \cdot x_j$, and *all* pairs are there. Their dot products form the
-# **Gram matrix** $G_{ij} = x_i \cdot x_j$, and
+# about films. Multiply out $u \cdot v = \sum_i \sum_j a_i b_j \, x_i \cdot x_j$, and *all* pairs are there. Their dot
+# products form the **Gram matrix** $G_{ij} = x_i \cdot x_j$, and
 #
 # $$\cos(u, v) = \frac{a^T G\, b}{\sqrt{a^T G\, a}\,\sqrt{b^T G\, b}}$$
 #
@@ -340,6 +340,12 @@ claim("and the interests are not at right angles", G[0, 1] > 0.1)
 items = pd.DataFrame([[0.9, 0.2], [0.4, 0.8]], index=["phone", "computer"], columns=["cheap", "durable"])
 wish = np.array([0.3, 0.7])
 pd.Series(cosine(items.to_numpy(), wish).round(3), index=items.index)
+
+# %%
+claim(
+    "each item has a score of its own, and the computer comes first",
+    cosine(items.loc["computer"], wish) > cosine(items.loc["phone"], wish),
+)
 
 # %% [markdown]
 # Two items, two scores, a list. Taken as the article has it, with phone = (1, 0) and computer = (0, 1), what do they get
@@ -426,6 +432,8 @@ both = interests.weights @ interests.vectors
 claim("the parts of every film sum to its cosine within 1e-6", np.abs(scores - cosine(vectors, both)).max() < 1e-6)
 
 # %% [markdown]
+# Look at the first film: it is no western, it only has the word in its title. The parts show such accidents.
+#
 # The library's own slate has more parts, such as concepts and popularity, and the same property:
 
 # %%
@@ -529,23 +537,24 @@ second = catalog.item_ids[shuffled][top_k(matches[shuffled], 10, id_order(catalo
 claim("by item id the ten films are the same, in the same order", first.tolist() == second.tolist())
 
 # %% [markdown]
-# An order by id is arbitrary too; but it is the *same* in every run, on every machine. (If low ids are old or popular films,
-# even this favors somebody. Lesson 05 shows how ties alone can move a metric.)
+# An order by id is arbitrary too; but it is the *same* in every run, on every machine. (If low ids are old or popular
+# films, even this favors somebody. Lesson 05 shows how ties alone can move a metric.)
 #
 # Is `top_k` right? **Brute force** is slow and cannot be wrong: sort everything, by score, then by id. For 200 rows of
-# cosines, rounded to two digits so that there are many ties:
+# cosines, in the shuffled catalog, rounded to two digits so that there are many ties:
 
 # %%
-rounded = (vectors[:200] @ vectors.T).round(2)  # (200, n)
-brute_force = [sorted(range(len(catalog)), key=lambda i: (-row[i], lab.order[i]))[:10] for row in rounded]
-claim("top-k equals brute force, ties included", top_k_rows(rounded, 10, lab.order).tolist() == brute_force)
+ids, mixed = catalog.item_ids[shuffled], vectors[shuffled]
+rounded = (mixed[:200] @ mixed.T).round(2)  # (200, n)
+brute_force = [sorted(range(len(ids)), key=lambda i: (-row[i], ids[i]))[:10] for row in rounded]
+claim("top-k equals brute force, ties included", top_k_rows(rounded, 10, id_order(ids)).tolist() == brute_force)
 claim("and there were ties to break at the tenth place", any(np.sum(row == np.sort(row)[-10]) > 1 for row in rounded))
 
 # %% [markdown]
 # ## 7. Fast: from loops to one product
 #
-# Many tutorials score like this: for every user, for every item, a cosine; then sort all. It is right, and it does too much.
-# We count the multiplications:
+# Tutorials often score like this: for every user, for every item, a cosine; then sort all. It is right, and it does too
+# much. We count the multiplications:
 
 # %%
 work = {"multiplications": 0}
@@ -620,8 +629,8 @@ claim("the cosines on all 2,000 lists are the same within 1e-5", np.abs(found - 
 #
 # One product with every film is fine for thousands of films. For a hundred million it is too much. **Approximate nearest
 # neighbor search** looks at a part of the items only, and may miss some. The simplest index is the **inverted file**:
-# k-means groups the films into cells, and a query looks only into the few cells whose centers are nearest. The share of
-# the true ten that it finds is its **recall**.
+# k-means, which finds clusters, groups the films into cells, and a query looks only into the few cells whose centers are
+# nearest. The share of the true ten that it finds is its **recall**.
 
 # %%
 from sklearn.cluster import KMeans
@@ -650,10 +659,11 @@ for probes in (1, 2, 4, 8, 16, 32):
     hit = np.array([np.isin(wanted, found).mean() for wanted, (found, _) in zip(exact, answers)])
     rows[probes] = {"recall": hit, "share of products": np.mean([share for _, share in answers])}
 search = pd.DataFrame(rows).T.rename_axis("cells looked into")
-search.assign(recall=[str(bootstrap_interval(hit)) for hit in search["recall"]]).round({"share of products": 3})
+shares = search["share of products"].astype(float)
+pd.DataFrame({"recall": search["recall"].map(bootstrap_interval).map(str), "share of products": shares.round(3)})
 
 # %%
-recalls, shares = search["recall"].map(np.mean), search["share of products"]
+recalls = search["recall"].map(np.mean)
 claim("the more cells, the higher the recall", recalls.is_monotonic_increasing)
 claim("all cells give the exact list, for more than all products", recalls[32] == 1 and shares[32] > 1)
 claim("eight cells miss at least a tenth of the true ten", bootstrap_interval(search.loc[8, "recall"]).high < 0.9)
@@ -720,8 +730,16 @@ claim(
 print(*catalog.titles[mmr(wish_scores, vectors, 10, lab.order, 0.8)], sep="\n")
 
 # %% [markdown]
-# One Superman instead of four, and new ones such as Watchmen; also a few that have little to do with superheroes. What does
-# the variety cost? Here is the experiment.
+# Is it less of the same? Superman is easy to count:
+
+# %%
+plain, diverse = (mmr(wish_scores, vectors, 10, lab.order, lambda_) for lambda_ in (1, 0.8))
+n_superman = [sum("Superman" in title for title in catalog.titles[chosen]) for chosen in (plain, diverse)]
+print(*n_superman)
+claim("fewer films with Superman in the title", n_superman[1] < n_superman[0])
+
+# %% [markdown]
+# It is, and a few of the new ones have little to do with superheroes. What does the variety cost? Here is the experiment.
 # EASE is a simple model that learns from who watched what (lesson 05 builds it). It scores all films for every user; the
 # 100 best, scaled from 0 to 1, go through MMR; and the film that was hidden in section 3 should be on the list of ten.
 # Films count as similar if the same people watched them.
@@ -830,7 +848,7 @@ claim("the topic coffee is found without training, beyond the intervals", inside
 
 # %% [markdown]
 # Now the opinions. Take a good and a bad review at random: how often does the good one get the higher score? By guessing,
-# half of the time; this share is called the **AUC**.
+# half of the time; this share is called the **AUC**. (The interval is over the good reviews.)
 
 # %%
 praise, blame = encoder.encode(["I loved it, it is excellent", "I hated it, it is terrible"])
@@ -853,8 +871,8 @@ claim("the opposite opinion is nearer than another topic", loved @ hated > loved
 
 # %% [markdown]
 # These vectors are about *what*, and hardly about *whether*. So take the direction from the text, and the sign from the
-# stars: exercise 04.6 builds such a profile. Lesson 06 trains an encoder that hears opinions, and lesson 03's small language
-# model can be asked for the needs in a text.
+# stars: exercise 04.6 builds such a profile. A language model can also be *asked* what somebody needs, as in lesson 03, and
+# an encoder can be trained to listen for something else, as in lesson 06.
 #
 # ## 11. Your turn: a dial for diversity
 #
@@ -943,8 +961,8 @@ check("04.3", similarities)
 # hint("04.3")
 
 # %% [markdown]
-# **04.4** A text has the token vectors `tokens` (t, d), and its vector is their mean. What does each token contribute to the
-# cosine of the text with `item` (d), which may have any length? Return t numbers that sum to that cosine.
+# **04.4** A text has the token vectors `tokens` (t, d), and its vector is their mean. What does each token contribute to
+# the cosine of the text with `item` (d), which may have any length? Return t numbers that sum to that cosine.
 
 
 # %% tags=["solution"]
@@ -973,8 +991,8 @@ check("04.4", token_parts)
 #     return chosen
 # ```
 #
-# `scores` (n) are numbers, `similar` (n, n) has the cosine of every two items, and the answer is a list of k positions. What
-# does it forget? Mend it.
+# `scores` (n) are numbers, `similar` (n, n) has the cosine of every two items, and the answer is a list of k positions.
+# What does it forget? Mend it.
 
 
 # %% tags=["solution"]
