@@ -265,7 +265,8 @@ claim("centering ranks the next film higher, beyond the interval", gain.low > 0)
 #
 # > **Check the article: a number.** For two interests, $a = (0.5, 0.5)$ and $b = (0.3, 0.7)$ it finds $s = 0.6$.
 #
-# Suppose the interests are **orthonormal**: at right angles, of length 1. Then $u$ is just $a$, and $v$ is $b$:
+# Lesson 03 met this example on its way; here we compute it with care. Suppose the interests are **orthonormal**: at right
+# angles, of length 1. Then $u$ is just $a$, and $v$ is $b$:
 
 # %%
 a, b = np.array([0.5, 0.5]), np.array([0.3, 0.7])
@@ -289,7 +290,7 @@ claim("none of them is 0.6", all(abs(number - 0.6) > 0.05 for number in others.v
 #
 # It multiplies every interest with itself only. But "westerns" and "a good musical" are not at right angles: both are
 # about films. Multiply out $u \cdot v = \sum_i \sum_j a_i b_j \, x_i \cdot x_j$, and *all* pairs are there. Their dot
-# products form the **Gram matrix** $G_{ij} = x_i \cdot x_j$, and
+# products form the Gram matrix of lesson 03, $G_{ij} = x_i \cdot x_j$, and
 #
 # $$\cos(u, v) = \frac{a^T G\, b}{\sqrt{a^T G\, a}\,\sqrt{b^T G\, b}}$$
 #
@@ -802,7 +803,7 @@ picture(ax, f"NDCG against diversity, a point with its interval for each lambda.
 # and on the scale of the scores, so measure it on yours. And note what the numbers cannot say: whether people *like* the
 # varied list better. That takes a test with people.
 #
-# MMR knows nothing about interests. If a person *named* several, there is a more direct way: a **quota**, where each
+# MMR knows nothing about interests. If a person *named* several, there is a more direct way: a quota, where each
 # interest fills its share of the places (lesson 03). Against the one mean vector, with the two interests of section 4:
 
 # %%
