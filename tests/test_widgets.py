@@ -338,7 +338,7 @@ def test_an_interest_of_weight_0_picks_nothing(tiny):
     assert mixed_slate(tiny[0], TWO_WISHES, [0, 0.5], k=2).tolist() == ["My Neighbor Totoro", "Spirited Away"]
 
 
-@pytest.mark.parametrize("weights", [[1], [0, 0], [1, -1], [1, np.nan], [1, np.inf], [1, 1, 1]])
+@pytest.mark.parametrize("weights", [[1], [0, 0], [2, -1], [1, np.nan], [1, np.inf], [1, 1, 1]])
 def test_a_mix_that_cannot_be_is_refused(weights, tiny):
     with pytest.raises(DataError, match="pass 2 numbers of at least 0"):
         mixed_slate(tiny[0], TWO_WISHES, weights)
