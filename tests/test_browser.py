@@ -1,32 +1,19 @@
-"""Lesson 00 as a learner meets it: JupyterLab and Debian's chromium, all cells run, the search box typed into.
+"""Lessons as a learner meets them: in JupyterLab, lesson 00 with all its cells run, and every widget driven by keys.
 
-Works in a scratch folder: the committed notebook is only read. Stops every process it started.
+Works in a scratch folder: the committed notebooks are only read.
 """
 
-import json
-import os
+import ast
+import re
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 
+import jupytext
 import nbformat
 import pytest
+from browser import CHROMIUM, ROOT, chromium, jupyterlab, run_all
 
-ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "notebooks" / "00_start_here.ipynb"
-TOKEN = "lesson"
-CHROMIUM = shutil.which("chromium")
-# The prompts of the code cells are `[ ]:` before they run, `[*]:` while they wait, and then have a number.
-NOTHING_WAITS = """() => {
-    const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')].map(prompt => prompt.innerText);
-    return prompts.some(text => /\\d/.test(text)) && !prompts.some(text => text.includes('*'));
-}"""
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser test")
 pytestmark = [
@@ -35,114 +22,119 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    """A folder with a copy of the notebook that has no outputs, and settings that keep every cell on the page."""
-    folder = tmp_path_factory.mktemp("jupyter")
-    shutil.copyfile(NOTEBOOK, folder / "committed.ipynb")
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+@dataclass(frozen=True)
+class Widget:
+    """A widget as a lesson shows it, with the lesson's names standing for something small, and what keys do to it."""
+
+    lesson: str
+    name: str
+    twin: str  # shows without a kernel what the widget shows
+    given: str  # code that gives the names of the lesson's cell their values
+    keys: list[str]
+    shown: str  # in the answer after the keys, and not before
+
+
+WIDGETS = [
+    Widget(
+        "01",
+        "token_explorer",
+        "token_grid",
+        "from llmrec_lab.vocabularies import load_tokenizer\ntokenizers = {'minilm': load_tokenizer('minilm')}",
+        ["End", "!"],
+        "minilm: 8 tokens",
+    ),
+    Widget("02", "attention_dial", "attention_table", "bought = ['coffee', 'dog', 'chocolate']", ["Home"], "coffee 1.00"),
+    Widget(
+        "03",
+        "interest_mixer",
+        "mixer_table",
+        "from llmrec_lab import Recommender, load_encoder\nfrom llmrec_lab.datasets.tiny import tiny_world\n"
+        "from llmrec_lab.scoring import interest_scores\ncatalog, _ = tiny_world()\n"
+        "lab = Recommender(catalog, load_encoder('minilm'))\nconcepts, vectors = lab.concepts, lab.vectors",
+        ["Home"],
+        "Amélie My Neighbor Totoro",
+    ),
+    Widget(
+        "04",
+        "diversity_dial",
+        "diversity_table",
+        "import numpy as np\nfrom llmrec_lab.datasets.tiny import tiny_world\ncatalog, _ = tiny_world()\n"
+        "vectors = np.array([[1, 0], [1, 0], [0.6, 0.8], [0, 1], [0, 1]])\nwish_scores = vectors[:, 0]",
+        ["Home"],
+        "2 Amélie 0.000",  # Blade Runner, a twin of the first, was there
+    ),
+    Widget("05", "metric_playground", "playground_table", "", ["ArrowRight"], "MRR 0.50"),
+]
+TWINS = {("00", "search_box"): "search_table"} | {(widget.lesson, widget.name): widget.twin for widget in WIDGETS}
+
+
+def code_cells(folder, lesson):
+    """The code cells of a lesson in `lessons`, which have no outputs, or in `notebooks`."""
+    (path,) = (ROOT / folder).glob(f"{lesson}_*")
+    return [cell for cell in jupytext.read(path).cells if cell.cell_type == "code"]
+
+
+def showing(name, cells):
+    """Which of a lesson's cells shows a widget."""
+    (place,) = (i for i, cell in enumerate(cells) if re.search(rf"^{name}\(", cell.source, re.MULTILINE))
+    return place
+
+
+def without_outputs(notebook):
+    """The notebook as if it had never run."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
+def gallery():
+    """A notebook with every widget's cell as its lesson has it, below what gives the names their values."""
+    notebook = nbformat.v4.new_notebook(metadata=nbformat.read(NOTEBOOK, as_version=4).metadata)  # or Lab asks for a kernel
+    for widget in WIDGETS:
+        cells = code_cells("lessons", widget.lesson)
+        source = f"{widget.given}\n{cells[showing(widget.name, cells)].source}"
+        notebook.cells.append(nbformat.v4.new_code_cell(source))
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """A folder with lesson 00 and the gallery, neither with outputs."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    shutil.copyfile(NOTEBOOK, folder / "committed.ipynb")
     (folder / "work").mkdir()
-    nbformat.write(notebook, folder / "work" / NOTEBOOK.name)
-    settings = folder / "settings" / "@jupyterlab" / "notebook-extension"
-    settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
-    news = folder / "settings" / "@jupyterlab" / "apputils-extension"
-    news.mkdir()
-    (news / "notification.jupyterlab-settings").write_text(json.dumps({"fetchNews": "false"}))
+    nbformat.write(without_outputs(nbformat.read(NOTEBOOK, as_version=4)), folder / "work" / NOTEBOOK.name)
+    nbformat.write(gallery(), folder / "work" / "gallery.ipynb")
     return folder
 
 
 @pytest.fixture(scope="module")
-def address(workspace):
-    """Where JupyterLab serves the workspace."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
-    command += [f"--ServerApp.token={TOKEN}", f"--ServerApp.root_dir={workspace / 'work'}", "--ServerApp.ip=127.0.0.1"]
-    command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    folders = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_DATA_DIR": "data",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-        "IPYTHONDIR": "ipython",
-    }
-    env = os.environ | {name: str(workspace / folder) for name, folder in folders.items()}
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    with open(workspace / "server.log", "w") as log, running(command, env, log) as server:
-        wait_for(f"http://127.0.0.1:{port}/api?token={TOKEN}", server, workspace / "server.log")
-        yield f"http://127.0.0.1:{port}/lab/tree/{NOTEBOOK.name}?token={TOKEN}"
-
-
-@contextmanager
-def running(command, env, log):
-    """A process with its children (the kernels), stopped at the end: asked first, then by force."""
-    process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-    try:
-        yield process
-    finally:
-        for sign, patience in ((signal.SIGTERM, 20), (signal.SIGKILL, 10)):
-            if process.poll() is None:
-                os.killpg(process.pid, sign)
-                try:
-                    process.wait(patience)
-                except subprocess.TimeoutExpired:
-                    continue
-
-
-def wait_for(url, server, log):
-    """Return once the server answers."""
-    for _ in range(300):
-        assert server.poll() is None, log.read_text()[-2000:]
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"JupyterLab does not answer: {log.read_text()[-2000:]}")
+def opened(workspace):
+    """A function that opens a notebook of the workspace in a browser and runs all its cells."""
+    with jupyterlab(workspace) as address, chromium() as browser:
+        yield lambda name: run_all(browser, address, workspace / "work" / name)
 
 
 @pytest.fixture(scope="module")
-def page(address, workspace):
-    """The notebook in a browser, all cells run, saved to the workspace."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        try:
-            page = browser.new_page(viewport={"width": 1200, "height": 900})
-            page.goto(address)
-            page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-            page.wait_for_selector("text=/Python 3.* [|] Idle/", timeout=60_000)  # before that, Run does nothing
-            page.click("text=Run >> nth=0")
-            page.click("li[data-command='runmenu:run-all']")
-            page.wait_for_function(NOTHING_WAITS, timeout=180_000)
-            save(page, workspace / "work" / NOTEBOOK.name)
-            yield page
-        finally:
-            browser.close()
+def page(opened):
+    return opened(NOTEBOOK.name)
 
 
-def save(page, path):
-    """Save the notebook and return once the file is written."""
-    before = path.stat().st_mtime_ns
-    page.keyboard.press("Control+s")
-    for _ in range(100):
-        page.wait_for_timeout(100)
-        if path.stat().st_mtime_ns > before and path.read_text(encoding="utf-8").endswith("}\n"):
-            return
-    raise AssertionError("the notebook was not saved")
+@pytest.fixture(scope="module")
+def gallery_page(opened):
+    return opened("gallery.ipynb")
 
 
-def test_all_cells_run_without_an_error(page, workspace):
-    notebook = nbformat.read(workspace / "work" / NOTEBOOK.name, as_version=4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+def assert_no_errors(path):
+    code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     problems = [(cell.id, output.evalue) for cell in code for output in cell.outputs if output.output_type == "error"]
     assert problems == []
     assert all(cell.execution_count for cell in code)
+
+
+def test_all_cells_run_without_an_error(page, workspace):
+    assert_no_errors(workspace / "work" / NOTEBOOK.name)
 
 
 def test_typing_in_the_search_box_changes_the_list(page):
@@ -185,3 +177,38 @@ def test_the_picture_has_alternative_text(page):
 
 def test_the_committed_notebook_is_only_read(page, workspace):
     assert NOTEBOOK.read_bytes() == (workspace / "committed.ipynb").read_bytes()
+
+
+def test_all_widgets_show_without_an_error(gallery_page, workspace):
+    assert_no_errors(workspace / "work" / "gallery.ipynb")
+
+
+@pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: f"{widget.lesson}-{widget.name}")
+def test_a_widget_is_reached_with_tab_and_follows_the_keys(gallery_page, widget):
+    cell = gallery_page.locator(".jp-CodeCell", has_text=f"{widget.name}(")
+    control, answer = cell.locator("input[type=text], [role=slider]").first, cell.locator("[role=status]")
+    playwright.expect(answer).not_to_contain_text(widget.shown, use_inner_text=True)
+    assert control.evaluate("element => element.tabIndex") == 0  # Tab stops here
+    control.focus()
+    for key in widget.keys:
+        gallery_page.keyboard.press(key)
+    playwright.expect(answer).to_contain_text(widget.shown, use_inner_text=True, timeout=20_000)
+
+
+@pytest.mark.parametrize(("lesson", "name"), TWINS, ids=map("-".join, TWINS))
+def test_the_cell_after_a_widget_shows_its_still_twin(lesson, name):
+    cells = code_cells("notebooks", lesson)
+    after = cells[showing(name, cells) + 1]
+    assert re.search(rf"^{TWINS[lesson, name]}\(", after.source, re.MULTILINE)
+    assert "<table" in after.outputs[-1].data["text/html"]
+
+
+def test_every_widget_of_the_lessons_is_driven_here():
+    imports = [
+        (path.name[:2], name.name)
+        for path in (ROOT / "lessons").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "llmrec_lab.widgets"
+        for name in node.names
+    ]
+    assert {(lesson, name) for lesson, name in imports if name not in TWINS.values()} == set(TWINS)
