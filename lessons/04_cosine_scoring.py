@@ -582,7 +582,8 @@ start = perf_counter()
 slow = np.array(in_loops(people, raw))
 middle = perf_counter()
 fast = unit_rows(people) @ unit_rows(raw).T
-print(f"loops {middle - start:.2f} s, one product {perf_counter() - middle:.3f} s")
+end = perf_counter()
+print("the loops took", "more" if middle - start > 10 * (end - middle) else "less", "than ten times as long as one product")
 
 # %%
 m, n, d = len(people), len(raw), raw.shape[1]
@@ -592,7 +593,7 @@ claim("both give the same scores", np.allclose(slow, fast))
 claim("the loops compute nearly three times as many multiplications", 2.5 < work["multiplications"] / one_product < 3)
 
 # %% [markdown]
-# The seconds differ by far more than the multiplications. The rest is Python itself: a call for every pair, where the
+# The seconds differ by more than the multiplications. The rest is Python itself: a call for every pair, where the
 # product is one call, which keeps rows in the processor's fast memory while they are needed.
 #
 # Next: memory. Sorting the scores of everybody needs all of them at once. `nearest` works through the films in blocks, and
