@@ -592,9 +592,9 @@ claim(
 claim("and less than the words of the wish", ahead("1 clauses", "3 language model", "ARI").low > 0)
 
 # %% [markdown]
-# The prompt shows the *last* films, some of which were kept out, so its recall@10 is not to be compared; it loses anyway. One
-# genre is half a taste at most, and a model this small seems to know little about the titles. A constraint makes every
-# answer usable; it makes none right. Larger models do better at this, and cost more (lesson 13); measure yours the same way.
+# The prompt shows the *last* films, some of which were kept out, so its recall@10 is not to be compared; it loses anyway.
+# One genre is half a taste at most, and a model this small seems to know little about the titles. A constraint makes every
+# answer usable; it makes none right. A larger model may do better, and costs more (lesson 13); measure yours the same way.
 #
 # ## 7. Mean, maximum or quota?
 #
