@@ -86,6 +86,15 @@ def add_assets(folder: Path, names: list[str]) -> None:
             shutil.copy2(source, target)
 
 
+def add_caches(folder: Path) -> None:
+    """Copy what was computed from the assets here, and compute what is missing, so that no machine of the room has to."""
+    for name in ("converted", "encoded"):
+        if (home() / name).exists():
+            shutil.copytree(home() / name, folder / name)
+    command = [sys.executable, "-m", "llmrec_lab.cli", "assets", "--encode"]
+    run(command, "encoding the films", env=os.environ | {"LLMREC_HOME": str(folder)})
+
+
 def add_words(folder: Path, open_path: bool) -> None:
     """Write README.md and start.sh."""
     commit = run(["git", "rev-parse", "--short", "HEAD"], "git rev-parse").decode().strip()
@@ -112,9 +121,8 @@ def make_bundle(folder: Path, open_path: bool) -> None:
     add_wheels(folder / "wheels", ROOT / "requirements.lock")
     print("models and data", flush=True)
     add_assets(folder / "llmrec_home", [name for name in ASSETS if not (open_path and name == NO_REDISTRIBUTION)])
-    if not open_path:  # the catalog is encoded once here, and not on every machine of the room
-        command = [sys.executable, "-m", "llmrec_lab.cli", "assets", "--encode"]
-        run(command, "encoding the films", env=os.environ | {"LLMREC_HOME": str(folder / "llmrec_home")})
+    if not open_path:  # vectors of MovieLens titles are among them
+        add_caches(folder / "llmrec_home")
     add_words(folder, open_path)
 
 
