@@ -22,7 +22,9 @@ from llmrec_lab.storage import read_saved, write_saved
 TEXT = "similar text"  # the part of a user's score that is taken apart by interest
 POPULARITY = "popularity"
 LEAST = 0.01  # what popularity weighs at least: all that is known for a user who met nothing of the catalog
-RECENT = 4.0  # places after which an item of a history counts half: what comes next has to do with what came just now
+# Places after which an item of a history counts half: what comes next has to do with what came just now. On the films'
+# second-, third- and fourth-last items, 2 to 6 places do about equally well, and no fading at all does worst.
+RECENT = 4.0
 BLOCK = 1024  # users scored at a time: their scores of 10,000 items fill 80 MB
 
 
