@@ -759,16 +759,21 @@ check("03.4", keywords)
 # %% [markdown]
 # **03.5** A bug from a real project. ComiRec, a well-known recommender with several interests per person, measured its
 # slates by NDCG: hits count less the lower they stand, and the sum is divided by that of an ideal list. Somebody
-# [asked](https://github.com/THUDM/ComiRec/issues/25) why one hit and two hits could both give 1. Find the bug in our
-# version.
+# [asked](https://github.com/THUDM/ComiRec/issues/25) why one hit and two hits could both give 1. Here is a version of
+# our own with that bug. Mend it.
+#
+# ```python
+# def ndcg(listed, wanted):
+#     hits = [place for place, item in enumerate(listed) if item in wanted]
+#     gain = sum(1 / np.log2(place + 2) for place in hits)
+#     ideal = sum(1 / np.log2(place + 2) for place in range(len(hits)))
+#     return gain / ideal if hits else 0.0
+# ```
 
 
 # %% tags=["solution"]
 # stub: def ndcg(listed, wanted):
-# stub:     hits = [place for place, item in enumerate(listed) if item in wanted]
-# stub:     gain = sum(1 / np.log2(place + 2) for place in hits)
-# stub:     ideal = sum(1 / np.log2(place + 2) for place in range(len(hits)))
-# stub:     return gain / ideal if hits else 0.0
+# stub:     return None  # Write your code here.
 def ndcg(listed, wanted):
     hits = [place for place, item in enumerate(listed) if item in wanted]
     gain = sum(1 / np.log2(place + 2) for place in hits)
