@@ -424,7 +424,7 @@ claim("smollm2 leaves none unread", unread["smollm2"].high == 0)
 
 # %%
 row = smollm2.encode("科幻")
-print(row.tokens, [("科幻")[start:end] for start, end in row.offsets])
+print(row.tokens, ["科幻"[start:end] for start, end in row.offsets])
 
 # %% [markdown]
 # Its pieces are made of *bytes*, the numbers from 0 to 255 that every file consists of. With 256 of them anything can be
