@@ -64,7 +64,7 @@ from llmrec_lab.scoring import cosine
 titles = np.array(["a western", "a musical", "a bit of both"])
 films = np.array([[1.0, 0.0], [0.0, 1.0], [0.8, 0.6]])
 interests = films[:2]
-print(dict(zip(titles, cosine(films, interests.mean(axis=0)).round(2).tolist())))
+print(dict(zip(titles.tolist(), cosine(films, interests.mean(axis=0)).round(2).tolist())))
 
 # %% [markdown]
 # The compromise wins, and she asked for no compromise. Now keep the two interests apart. How well does each film meet each
@@ -184,8 +184,9 @@ claim("decoding a pooled vector with a tokenizer is an error", isinstance(failed
 # %%
 rng = np.random.default_rng(0)
 answers = {int((rng.normal(size=(2, 384)) @ vector).argmax()) for _ in range(40)}  # 40 fresh heads, one sentence
-print(answers, [tokenizer.decode([answer]) for answer in sorted(answers)])
-claim("the 'keyword' is padding or an unused token, by the draw of the head", answers == {0, 1})
+keywords = [tokenizer.decode([answer]) for answer in sorted(answers)]
+print(answers, keywords)
+claim("the 'keyword' is padding or an unused token, by the draw of the head", keywords == ["[PAD]", "[unused0]"])
 
 # %% [markdown]
 # A class number is no token, and a vector is no list of tokens. What does work: compare the vector with the vectors of
@@ -497,7 +498,7 @@ claim("clusters of the history do not beat its mean beyond the interval", not ga
 # %%
 gain = ahead(SPARSE, "one vector: the history", "recall@10")
 print("sparse coding minus the mean of the history:", gain)
-claim("it beats the mean of the wish, and not that of the history", not gain.low > 0)
+claim("it does not beat the mean of the history beyond the interval", not gain.low > 0)
 
 # %% [markdown]
 # How good could it be? Suppose we knew the
