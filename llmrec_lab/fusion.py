@@ -52,7 +52,7 @@ class Fusion:
         >>> catalog, interactions = tiny_world()
         >>> histories = interactions.histories(catalog)
         >>> fusion = Fusion({"next": MarkovChain(), "popular": Popularity()}).fit(histories)
-        >>> fusion.scores(histories).shape, fusion.weights.min() >= 0
+        >>> fusion.scores(histories).shape, bool(fusion.weights.min() >= 0)
         ((3, 5), True)
     """
 
