@@ -926,13 +926,18 @@ check("05.1", answer)
 # ([thread](https://github.com/THUDM/ComiRec/issues/25)). A list with one hit at the top gets 1.0, however many relevant
 # items are missing. Mend it. `hit` is a list of 0 and 1, one per place; `n_relevant` is how many relevant items there
 # are, at least one.
+#
+# ```python
+# def ndcg_of(hit, n_relevant):
+#     discount = 1 / np.log2(np.arange(2, len(hit) + 2))
+#     ideal = discount[: sum(hit)].sum()
+#     return float(hit @ discount / ideal) if ideal else 0.0
+# ```
 
 
 # %% tags=["solution"]
 # stub: def ndcg_of(hit, n_relevant):
-# stub:     discount = 1 / np.log2(np.arange(2, len(hit) + 2))
-# stub:     ideal = discount[: sum(hit)].sum()
-# stub:     return float(hit @ discount / ideal) if ideal else 0.0
+# stub:     return None  # Write your code here.
 def ndcg_of(hit, n_relevant):
     discount = 1 / np.log2(np.arange(2, len(hit) + 2))
     return float(hit @ discount / discount[:n_relevant].sum())
