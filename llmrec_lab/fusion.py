@@ -154,6 +154,25 @@ def standardize(scores: np.ndarray) -> np.ndarray:
     return np.divide(scores - scores.mean(axis=1, keepdims=True), spread, out=np.zeros_like(scores), where=spread > 1e-9)
 
 
+def standardize_columns(columns: np.ndarray) -> np.ndarray:
+    """What `standardize` makes of the sum of some columns, with the columns kept apart.
+
+    Args:
+        columns: (n, k) scores of n items for one user, in k parts.
+
+    Returns:
+        (n, k) float64; each row sums to the standardized score of its item.
+
+    Example:
+        >>> standardize_columns(np.array([[0.0, 1.0], [2.0, 1.0]]))
+        array([[-1.,  0.],
+               [ 1.,  0.]])
+    """
+    columns = np.asarray(columns, dtype=np.float64)
+    spread = columns.sum(axis=1).std()
+    return (columns - columns.mean(axis=0)) / spread if spread > 1e-9 else np.zeros_like(columns)
+
+
 def learn_weights(candidates: np.ndarray) -> np.ndarray:
     """Non-negative weights of the parts under which the items that were met stand high among their rivals.
 

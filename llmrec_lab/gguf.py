@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from llmrec_lab.errors import AssetError
-from llmrec_lab.vocabularies import GGUF_TEXT, read_entry, read_value
+from llmrec_lab.vocabularies import GGUF_TEXT, read_entries, read_value
 
 BLOCK = 32
 BLOCK_BYTES = {0: 4 * BLOCK, 3: 20, 8: 34}  # by kind of tensor: F32, Q4_1, Q8_0
@@ -64,10 +64,7 @@ def read_llama(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
 
 def read_directory(stream) -> tuple[dict, dict[str, tuple]]:
     """The header, and for each tensor its kind, its shape, and where it starts in the file."""
-    magic, _, count, entries = struct.unpack("<4sIQQ", stream.read(24))
-    if magic != b"GGUF":
-        raise ValueError("it does not start with GGUF")
-    header = dict(read_entry(stream) for _ in range(entries))
+    header, count = read_entries(stream)
     tensors = {}
     for _ in range(count):
         name, dimensions = read_value(stream, GGUF_TEXT), read_value(stream, 4)

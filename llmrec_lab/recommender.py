@@ -13,7 +13,7 @@ from llmrec_lab.baselines import EASE, CoViewing, ItemKNN, MarkovChain, Populari
 from llmrec_lab.catalog import Catalog, Histories, Interactions, Slate
 from llmrec_lab.columns import ITEM, RANK, SCORE, USER
 from llmrec_lab.errors import DataError
-from llmrec_lab.fusion import Fusion, standardize
+from llmrec_lab.fusion import Fusion, standardize, standardize_columns
 from llmrec_lab.interests import build_concepts, decompose_text, unit_rows
 from llmrec_lab.ranking import DIGITS, id_order, quota, top_k, top_k_rows
 from llmrec_lab.scoring import HistoryText, Parts, interest_scores, wish_parts
@@ -234,11 +234,8 @@ class Recommender:
                 columns.append(weight * standardize(part.scores(history))[0])
                 continue
             labels, centers, shares = part.interests(history.of(0))
-            # as standardize(HistoryText.scores) does, but with the interests kept apart
-            each = shares * (self.vectors @ centers.T).astype(np.float64)  # (n, k)
-            spread = max(each.sum(axis=1).std(), 1e-9)
             names += [f"text like {label}" for label in labels]
-            columns += list(weight * ((each - each.mean(axis=0)) / spread).T)
+            columns += list(weight * standardize_columns(shares * (self.vectors @ centers.T)).T)
         return Parts(tuple(names), np.column_stack(columns).astype(np.float64))
 
     def slate(self, parts: Parts, chosen: np.ndarray) -> Slate:

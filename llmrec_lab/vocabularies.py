@@ -77,12 +77,17 @@ def read_gguf_header(path: Path) -> dict:
     """
     with open(path, "rb") as stream:
         try:
-            magic, _, _, entries = struct.unpack("<4sIQQ", stream.read(24))
-            if magic != b"GGUF":
-                raise ValueError("it does not start with GGUF")
-            return dict(read_entry(stream) for _ in range(entries))
+            return read_entries(stream)[0]
         except (struct.error, ValueError, KeyError, OverflowError, MemoryError) as problem:
             raise AssetError(f"{path.name} is no GGUF file, or damaged ({problem}); fetch it again") from None
+
+
+def read_entries(stream) -> tuple[dict, int]:
+    """The named values at the start, and how many tensors are described behind them."""
+    magic, _, tensors, entries = struct.unpack("<4sIQQ", stream.read(24))
+    if magic != b"GGUF":
+        raise ValueError("it does not start with GGUF")
+    return dict(read_entry(stream) for _ in range(entries)), tensors
 
 
 def read_entry(stream) -> tuple[str, object]:

@@ -8,7 +8,7 @@ from llmrec_lab.baselines import EASE, MarkovChain, Popularity
 from llmrec_lab.catalog import Histories
 from llmrec_lab.datasets.splits import leave_last_out
 from llmrec_lab.errors import DataError
-from llmrec_lab.fusion import RIDGE, SEEN, Fusion, FusionConfig, learn_weights, standardize
+from llmrec_lab.fusion import RIDGE, SEEN, Fusion, FusionConfig, learn_weights, standardize, standardize_columns
 from llmrec_lab.metrics import hits_from_ranks, ndcg, target_rank
 
 
@@ -53,6 +53,13 @@ def test_standardizing_depends_on_the_user_alone(rng):
 def test_equal_scores_become_zeros_and_the_argument_is_left_alone():
     scores = np.full((2, 3), 7.0)
     assert not standardize(scores).any() and (scores == 7).all()
+
+
+def test_standardized_columns_sum_to_the_standardized_sum(rng):
+    columns = rng.normal(size=(20, 3))
+    np.testing.assert_allclose(standardize_columns(columns).sum(axis=1), standardize(columns.sum(axis=1)[None])[0])
+    np.testing.assert_allclose(standardize_columns(columns).mean(axis=0), 0, atol=1e-12)
+    assert not standardize_columns(np.ones((4, 2))).any()
 
 
 # Weights
