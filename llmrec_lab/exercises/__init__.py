@@ -278,7 +278,7 @@ def quiz_html(lesson: str, part: str = "QUIZ") -> str:
     """
     parts = [f"<p>{escaped(quiz_title(part), lesson=lesson)}</p>"]
     for number, question in enumerate(find_quiz(lesson, part), start=1):
-        parts.append(f"<p><strong>{number}. {escaped(question.id + '.question')}</strong></p>")
+        parts.append(f'<p style="margin-top: 1.2em"><strong>{number}. {escaped(question.id + ".question")}</strong></p>')
         for option in question.options:
             key = f"{question.id}.{option}"
             reason = f"<strong>{escaped(mark(question, option))}</strong> {escaped(key + '.why')}"
