@@ -358,7 +358,8 @@ def test_quiz_opens_without_javascript_ids_or_color(lesson, part):
     tags.feed(quiz_html(lesson, part))
     options = [f"{q.id}.{option}" for q in getattr(lessons()[lesson], part) for option in q.options]
     rights = [option == q.right for q in getattr(lessons()[lesson], part) for option in q.options]
-    assert set(tags.opened) == {"p", "strong", "details", "summary"} and not tags.attributes and not tags.stack
+    assert set(tags.opened) == {"p", "strong", "details", "summary"} and not tags.stack
+    assert set(tags.attributes) == {("style", "margin-top: 1.2em")}
     assert tags.opened.count("summary") == len(tags.details) == len(options)
     for text, key, right in zip(tags.details, options, rights):
         assert message(key) in text and message(f"{key}.why") in text
