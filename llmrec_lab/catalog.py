@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from llmrec_lab.columns import ITEM, RANK, RATING, SCORE, TIMESTAMP, TITLE, USER, WEIGHT
+from llmrec_lab.columns import ITEM, LATEST_TIMESTAMP, RANK, RATING, SCORE, TIMESTAMP, TITLE, USER, WEIGHT
 from llmrec_lab.errors import DataError
 from llmrec_lab.text import clean
 
 FACET_SEPARATOR = re.compile(r"\s*[|,;]\s*")
-LATEST_TIMESTAMP = 2**33  # the year 2242; a larger number is milliseconds, not seconds
 
 
 @dataclass(frozen=True)

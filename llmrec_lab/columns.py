@@ -1,4 +1,4 @@
-"""The column names of every table in the library, once. Knows nothing about what the columns hold."""
+"""The column names of every table in the library, once, and the range of its timestamps."""
 
 USER = "user_id"
 ITEM = "item_id"
@@ -8,3 +8,5 @@ WEIGHT = "weight"
 TITLE = "title"
 SCORE = "score"
 RANK = "rank"
+
+LATEST_TIMESTAMP = 2**33  # the year 2242; a larger number is milliseconds, not seconds

@@ -1,4 +1,4 @@
-"""The two ways a call can go wrong that are not the library's fault. The command line turns both into one line."""
+"""The three ways a call can go wrong that are not the library's fault. The command line turns both into one line."""
 
 
 class LabError(Exception):
@@ -11,3 +11,7 @@ class DataError(LabError, ValueError):
 
 class AssetError(LabError, RuntimeError):
     """A model or a data file is missing, damaged, or cannot be fetched."""
+
+
+class LogError(LabError, RuntimeError):
+    """The event log cannot store or read now: a full disk, a lock that stays, a file that may not be written."""

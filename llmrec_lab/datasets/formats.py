@@ -18,8 +18,8 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv, json
 
-from llmrec_lab.catalog import LATEST_TIMESTAMP, Catalog, Dataset, Interactions
-from llmrec_lab.columns import ITEM, RATING, TIMESTAMP, TITLE, USER
+from llmrec_lab.catalog import Catalog, Dataset, Interactions
+from llmrec_lab.columns import ITEM, LATEST_TIMESTAMP, RATING, TIMESTAMP, TITLE, USER
 from llmrec_lab.datasets.archives import Member, members, reading
 from llmrec_lab.datasets.downloads import DOWNLOADS, download
 from llmrec_lab.datasets.films import Facts, film_row, front_article, to_catalog
