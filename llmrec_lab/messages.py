@@ -58,7 +58,7 @@ MESSAGES = {
         "widget.temperature": "temperature",
         "widget.attention": "Attention at temperature {temperature:.2f}",
         "widget.key": "key",
-        "widget.place": "place",
+        "widget.place": "place of item {number}",
         "widget.places": "places",
         "widget.shared": "Two items cannot stand in the same place; move one of them.",
         "widget.playground": "{found} of the relevant items are in the list, in brackets: {shown}",

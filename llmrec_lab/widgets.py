@@ -360,7 +360,9 @@ def metric_playground(places: list[int] = (1, 4, 12), k: int = 10):
     """
     import ipywidgets
 
-    sliders = [ipywidgets.IntSlider(value=place, min=1, max=2 * k, description=message("widget.place")) for place in places]
+    sizes = {"min": 1, "max": 2 * k, "style": {"description_width": "initial"}}
+    labels = [message("widget.place", number=number) for number in range(1, len(places) + 1)]
+    sliders = [ipywidgets.IntSlider(value=place, description=label, **sizes) for place, label in zip(places, labels)]
     answer = ipywidgets.HTML(value=playground_html(list(places), k))
 
     def show(_: dict) -> None:

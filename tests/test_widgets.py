@@ -275,10 +275,11 @@ def test_the_playground_marks_relevant_places_and_says_when_two_items_share_one(
     assert "<td" not in playground_html([4, 4]) and "same place" in playground_html([4, 4])
 
 
-def test_the_playground_follows_its_sliders():
+def test_the_playground_follows_its_sliders_and_each_has_a_name_of_its_own():
     ipywidgets = pytest.importorskip("ipywidgets")
     *sliders, answer = metric_playground([1, 4]).children
     assert all(isinstance(slider, ipywidgets.IntSlider) for slider in sliders)
+    assert [slider.description for slider in sliders] == ["place of item 1", "place of item 2"]
     sliders[0].value = 15
     assert answer.value == playground_html([15, 4])
     sliders[1].value = 15
