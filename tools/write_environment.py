@@ -10,9 +10,10 @@ PYPI_ONLY = {"rjieba"}  # installed by pip even under conda
 
 
 def environment(pyproject: dict) -> str:
-    """The text of environment.yml: what a learner needs, so the core and the [course] extra."""
+    """The text of environment.yml: what a learner needs, so the core and the extras [course] and [serve]."""
     project = pyproject["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["course"]
+    extras = project["optional-dependencies"]
+    wanted = project["dependencies"] + extras["course"] + extras["serve"]
     pairs = [re.fullmatch(r"([A-Za-z0-9._-]+)(.*)", line).groups() for line in wanted]
     conda = [CONDA_NAMES.get(name, name) + spec for name, spec in pairs if name not in PYPI_ONLY]
     pip = [name + spec for name, spec in pairs if name in PYPI_ONLY] + ["-e ."]
