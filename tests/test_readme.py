@@ -33,6 +33,18 @@ def test_the_table_of_quality_is_what_was_measured():
         assert row == [one["model"], *(f"{value:.3f}" for value in values)]
 
 
+def test_the_table_of_time_and_memory_is_what_was_measured():
+    course = json.loads((RESULTS / "course.json").read_text())
+    measured = {row["work"]: row["value"] for row in course["rows"]}
+    wanted = [
+        [name.removeprefix("lesson "), f"{seconds:.0f}", f"{measured[f'{name}: memory']:.1f} GB"]
+        for name, seconds in measured.items()
+        if re.fullmatch(r"lesson \d\d_\w+", name)
+    ]
+    assert wanted and rows_below("| lesson | seconds | memory |") == wanted
+    assert f"on {course['machine']['cores']} cores of an {course['machine']['cpu']}" in README
+
+
 @pytest.mark.parametrize("place", sorted(set(re.findall(r"\]\((?!http)([^)#]+)", README))))
 def test_a_link_leads_to_a_file(place):
     assert (ROOT / place).exists()
