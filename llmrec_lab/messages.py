@@ -350,6 +350,7 @@ MESSAGES = {
         "01.6.wrong.lower": (
             "your function returns small letters. Compare in small letters, and return the clean text as it was typed."
         ),
+        "01.6.wrong.last": "of wishes that differ in capitals, your function keeps the last. Keep the one that came first.",
         "01.6.wrong.order": (
             "these are the right wishes in another order. Sets and sorting lose the order of first appearance; a "
             "dictionary keeps it."
@@ -479,6 +480,7 @@ MESSAGES = {
         "02.3.wrong.sign": (
             "the noise words are pulled near like the true neighbor. Their scores need a minus inside the sigmoid."
         ),
+        "02.3.wrong.plus": "the noise part is added here. It has a minus in front too, as a loss has of every logarithm.",
         "02.3.wrong.mean": "the noise words are averaged here. The loss sums over them, so more noise pushes more.",
         "02.3.wrong.no_minus": "this is the loss with the sign turned. A loss falls as the model gets better.",
         "02.3.wrong.only_true": (

@@ -136,6 +136,11 @@ def keep_everything(texts):
     return list({text.lower(): text for text in map(clean, reversed(texts))}.values())[::-1]
 
 
+def keep_the_last(texts):
+    """A wrong worth_encoding: of wishes that differ in capitals, the last one stays."""
+    return list({text.lower(): text for text in map(clean, texts) if readable(text)}.values())
+
+
 def in_any_order(texts):
     """A wrong worth_encoding: the right wishes, sorted."""
     return sorted(worth_encoding(texts))
@@ -185,7 +190,7 @@ POOLS = Calls(
 WISHES = Calls(
     "worth_encoding",
     (
-        (["warm  comedies", "???", "Warm comedies", "喜剧", " warm comedies\n", ""],),
+        (["warm  comedies", "???", "Warm comedies", "喜剧", " WARM comedies\n", ""],),
         (["2001", "Ame\u0301lie", "Am\u00e9lie", "a film", "\x00", "Ein Film"],),
     ),
     ids,
@@ -211,7 +216,10 @@ EXERCISES = (
         reference=padding_mask,
         misconceptions=(
             Misconception("inverted", (lambda ids: (ids == PAD).astype(int),)),
-            Misconception("mask_token", (lambda ids: ((ids != PAD) & (ids != MASK)).astype(int),)),
+            Misconception(
+                "mask_token",
+                (lambda ids: ((ids != PAD) & (ids != MASK)).astype(int), lambda ids: (ids != MASK).astype(int)),
+            ),
             Misconception("where_masked", (lambda ids: (ids == MASK).astype(int),)),
             Misconception(
                 "special", (lambda ids: (~np.isin(ids, [PAD, CLS, SEP])).astype(int), lambda ids: (ids > MASK).astype(int))
@@ -270,6 +278,7 @@ EXERCISES = (
             Misconception("capitals", (keep_capitals_apart,)),
             Misconception("everything", (keep_everything,)),
             Misconception("lower", (lambda texts: [text.lower() for text in worth_encoding(texts)],)),
+            Misconception("last", (keep_the_last,)),
             Misconception("order", (in_any_order,), shows=has_right_wishes),
         ),
     ),

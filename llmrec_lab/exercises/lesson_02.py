@@ -230,6 +230,7 @@ EXERCISES = (
         reference=pair_loss,
         misconceptions=(
             Misconception("sign", (with_noise(lambda scores: np.log(expit(scores)).sum()),)),
+            Misconception("plus", (with_noise(lambda scores: -np.log(expit(-scores)).sum()),)),
             Misconception("mean", (with_noise(lambda scores: np.log(expit(-scores)).mean()),)),
             Misconception("no_minus", (lambda *case: -pair_loss(*case),)),
             Misconception("only_true", (with_noise(lambda scores: 0),)),
@@ -256,7 +257,13 @@ EXERCISES = (
         reference=without_language,
         misconceptions=(
             Misconception("own_means", (own_means,)),
-            Misconception("one_mean", (lambda vectors, _, sample, __: vectors - sample.mean(axis=0),)),
+            Misconception(
+                "one_mean",
+                (
+                    lambda vectors, _, sample, __: vectors - sample.mean(axis=0),
+                    lambda vectors, *_: vectors - vectors.mean(axis=0),
+                ),
+            ),
             Misconception("other_language", (other_languages,)),
             Misconception("unchanged", (lambda vectors, *_: vectors,)),
             Misconception("added", (lambda vectors, *rest: 2 * vectors - without_language(vectors, *rest),)),
