@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 
 WHERE = {
     "Catalog": "llmrec_lab.catalog",
+    "Event": "llmrec_lab.event_log",
     "Interactions": "llmrec_lab.catalog",
     "Slate": "llmrec_lab.catalog",
     "Recommender": "llmrec_lab.recommender",

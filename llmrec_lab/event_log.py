@@ -18,7 +18,7 @@ from typing import Protocol
 from llmrec_lab.columns import LATEST_TIMESTAMP
 from llmrec_lab.errors import DataError, LogError
 
-MAX_ID = 100  # characters of an id
+MAX_ID = 200  # characters of an id
 MAX_WORDS = 2000  # characters of what somebody says: as many as a wish may have
 WORDS = ("describe", "say")
 NUMBERS = {"like": (1, 1), "click": (1, 1), "skip": (1, 1), "less": (1, 1), "rate": (0.5, 5), "weigh": (0, 1)}
@@ -64,7 +64,7 @@ class Event:
         if self.kind in WORDS:
             check_words(self.kind, self.value, self.item_id)
         elif self.kind in NUMBERS:
-            check_id("item_id", self.item_id)
+            check_id("item_id", self.item_id, MAX_WORDS if self.kind == "weigh" else MAX_ID)
             object.__setattr__(self, "value", number(self.kind, self.value))
         else:
             raise DataError(f"the kind came as {self.kind!r:.60}; use one of {', '.join((*NUMBERS, *WORDS))}")
@@ -72,10 +72,10 @@ class Event:
             raise DataError(f"the timestamp came as {self.timestamp!r:.60}; pass integer seconds since 1970 UTC")
 
 
-def check_id(name: str, value: str) -> None:
+def check_id(name: str, value: str, longest: int = MAX_ID) -> None:
     """Raise DataError for an id that is no short printable string."""
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID or not value.isprintable():
-        raise DataError(f"the {name} came as {value!r:.60}; pass 1 to {MAX_ID} printable characters")
+    if not isinstance(value, str) or not 0 < len(value) <= longest or not value.isprintable():
+        raise DataError(f"the {name} came as {value!r:.60}; pass 1 to {longest} printable characters")
 
 
 def check_words(kind: str, words: str, item_id: str) -> None:

@@ -54,7 +54,7 @@ class Interests:
         vectors: (k, d) unit rows.
         weights: (k) non-negative, sum 1.
         codes: (k, c) how much each concept takes part in each interest: non-negative, rows sum to 1 or are all zero.
-        avoid: (c) concepts to stay away from, 0 or 1.
+        avoid: (c) concepts to stay away from, from 0 to 1, which is what a plain no says.
     """
 
     labels: tuple[str, ...]

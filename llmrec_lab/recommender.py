@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,8 +13,10 @@ from llmrec_lab.baselines import EASE, CoViewing, ItemKNN, MarkovChain, Populari
 from llmrec_lab.catalog import Catalog, Histories, Interactions, Slate
 from llmrec_lab.columns import ITEM, RANK, SCORE, USER
 from llmrec_lab.errors import DataError
+from llmrec_lab.event_log import Event
+from llmrec_lab.feedback import FeedbackConfig, UserState, new_state, state_parts, update
 from llmrec_lab.fusion import Fusion, standardize, standardize_columns
-from llmrec_lab.interests import build_concepts, decompose_text, unit_rows
+from llmrec_lab.interests import Interests, build_concepts, decompose_text, unit_rows
 from llmrec_lab.ranking import DIGITS, id_order, quota, top_k, top_k_rows
 from llmrec_lab.scoring import HistoryText, Parts, interest_scores, wish_parts
 from llmrec_lab.storage import read_saved, write_saved
@@ -36,10 +38,12 @@ class RecommenderConfig:
         facet_weight: what a concept that the item has counts beside a cosine of 1. Cosines of good matches lie near 0.5, so
             a matched concept and a good text weigh about the same.
         prior_weight: what the most popular item gains for a sentence: orders near ties, and is too little to add strangers.
+        feedback: how much events count.
     """
 
     facet_weight: float = 0.5
     prior_weight: float = 0.05
+    feedback: FeedbackConfig = FeedbackConfig()
 
 
 class Recommender:
@@ -73,6 +77,7 @@ class Recommender:
         self.vectors = vectors
         self.order = id_order(catalog.item_ids)
         self.interactions = self.histories = self.fusion = None
+        self.users: frozenset[str] = frozenset()
         self.prior = np.zeros(len(catalog))
 
     # ---- learn -------------------------------------------------------------------------------------------------------
@@ -107,6 +112,7 @@ class Recommender:
                 f"interactions came as {type(interactions).__name__}; make them with Interactions.from_frame(table)"
             )
         self.interactions, self.histories = interactions, interactions.histories(self.catalog)
+        self.users = frozenset(interactions.frame[USER])
         if not len(self.histories):
             raise DataError(
                 f"none of the {len(interactions)} interactions is with an item of the catalog; check the item ids"
@@ -143,11 +149,11 @@ class Recommender:
         """The interests that a sentence names; see `decompose_text`."""
         return decompose_text(text, self.encoder, self.concepts)
 
-    def recommend(self, who: str, k: int = 10) -> Slate:
-        """The k best items for a sentence, or for a user that the recommender was fitted on.
+    def recommend(self, who: str | UserState, k: int = 10) -> Slate:
+        """The k best items for a sentence, for a user that the recommender was fitted on, or for a state.
 
         Args:
-            who: a known user's id, else a sentence, English with the encoder minilm, many languages with e5.
+            who: a known user's id, else a sentence, English with the encoder minilm, many languages with e5; or a UserState.
             k: how many items.
 
         Returns:
@@ -156,6 +162,8 @@ class Recommender:
         Raises:
             DataError: the text is empty or too long, or k is no positive whole number.
         """
+        if isinstance(who, UserState):
+            return self.recommend_state(who, k)
         return self.recommend_user(who, k) if self.knows(who) else self.recommend_text(who, k)
 
     def recommend_user(self, user_id: str, k: int = 10) -> Slate:
@@ -173,15 +181,31 @@ class Recommender:
         """The k best items for a sentence, even if it happens to be the id of a user; see `recommend`."""
         self.check_k(k)
         interests = self.interests(text)
+        parts = self.wish(interests)
+        return self.slate(parts, self.shared(interests, parts.values.sum(axis=1), k))
+
+    def recommend_state(self, state: UserState, k: int = 10) -> Slate:
+        """The k best unseen items for a person as a state knows them; see `recommend`."""
+        self.check_k(k)
+        parts = state_parts(self, state)
+        scores = np.where(state.seen, -np.inf, parts.values.sum(axis=1))
+        if state.interests is None or not len(state.interests):
+            return self.slate(parts, top_k(scores, k, self.order))
+        return self.slate(parts, self.shared(state.interests, scores, k))
+
+    def wish(self, interests: Interests) -> Parts:
+        """The score of every item for what was said, taken apart."""
         parts = wish_parts(interests, self.concepts, self.vectors, self.config.facet_weight)
-        parts = Parts((*parts.names, POPULARITY), np.column_stack([parts.values, self.prior]))
-        # Every interest picks its share of the places by its own score; the slate is then ordered by the total.
-        each = interest_scores(interests, self.concepts, self.vectors, self.config.facet_weight) + self.prior
-        return self.slate(parts, quota(each, interests.weights, min(k, len(self.catalog)), self.order))
+        return Parts((*parts.names, POPULARITY), np.column_stack([parts.values, self.prior]))
+
+    def shared(self, interests: Interests, scores: np.ndarray, k: int) -> np.ndarray:
+        """Positions of k items: every interest picks its share of the places, with itself in the place of the whole wish."""
+        each = interest_scores(interests, self.concepts, self.vectors, self.config.facet_weight)  # (interests, n)
+        return quota(each + (scores - interests.weights @ each), interests.weights, min(k, len(self.catalog)), self.order)
 
     def knows(self, who) -> bool:
         """Whether this is the id of a user that the recommender was fitted on."""
-        return self.interactions is not None and isinstance(who, str) and bool((self.interactions.frame[USER] == who).any())
+        return isinstance(who, str) and who in self.users
 
     def recommend_users(self, user_ids: list[str], k: int = 10, histories: pd.DataFrame | None = None) -> pd.DataFrame:
         """The k best unseen items for each of many users.
@@ -202,12 +226,12 @@ class Recommender:
             raise DataError("recommend_users needs what people did; call fit(interactions) first")
         if isinstance(user_ids, str):
             raise DataError(f"user_ids came as the string {user_ids!r:.60}; pass a list of ids")
-        source, known = self.histories, self.interactions.frame[USER].unique()
+        source, known = self.histories, self.users
         if histories is not None:
             given = Interactions.from_frame(histories)
             source, known = given.histories(self.catalog), given.frame[USER].unique()
         user_ids = [str(user) for user in user_ids]
-        unknown = sorted(set(user_ids) - set(known))
+        unknown = sorted(set(user_ids).difference(known))
         if unknown:
             raise DataError(f"unknown user {unknown[0]!r}; pass their events as histories=, or recommend to a sentence")
         tables = [self.ranked(source.of_users(user_ids[at : at + BLOCK]), k) for at in range(0, len(user_ids), BLOCK)]
@@ -252,6 +276,41 @@ class Recommender:
         if k > len(self.catalog):
             warnings.warn(f"k={k}, but the catalog has {len(self.catalog)} items; all are returned", stacklevel=4)
 
+    # ---- feedback --------------------------------------------------------------------------------------------------
+
+    def user(self, who: str = "", user_id: str = "you") -> UserState:
+        """What is known of a person before the first event.
+
+        Args:
+            who: a known user's id, whose history then counts; else a sentence; nothing for a stranger.
+            user_id: what somebody who is no known user is called.
+
+        Returns:
+            A UserState for `feedback` and `recommend`.
+
+        Raises:
+            DataError: the sentence has no words, or too many.
+
+        Example:
+            >>> from llmrec_lab import Event, load_encoder
+            >>> from llmrec_lab.datasets.tiny import tiny_world
+            >>> catalog, interactions = tiny_world()
+            >>> lab = Recommender(catalog, load_encoder("minilm")).fit(interactions)
+            >>> before = lab.user("ghosts of the woods")
+            >>> best = lab.recommend(before, k=1).item_ids[0]
+            >>> after = lab.feedback(before, Event("e1", "you", best, "like", 1, 1700000000))
+            >>> lab.recommend(before, k=1).titles.tolist(), lab.recommend(after, k=1).titles.tolist()
+            (['My Neighbor Totoro'], ['Spirited Away'])
+        """
+        if self.knows(who):
+            return new_state(self, who)
+        state = new_state(self, user_id)
+        return replace(state, interests=self.interests(who)) if who else state
+
+    def feedback(self, state: UserState, event: Event) -> UserState:
+        """The state after one more event; see `llmrec_lab.feedback.update`."""
+        return update(self, state, event)
+
     # ---- keep --------------------------------------------------------------------------------------------------------
 
     def save(self, folder) -> None:
@@ -280,6 +339,7 @@ class Recommender:
             AssetError: a file is missing or damaged, or the encoder is another one.
         """
         catalog, interactions, arrays, encoder, config = read_saved(folder, encoder)
+        config["feedback"] = FeedbackConfig(**config.get("feedback", {}))
         lab = cls(catalog, encoder, RecommenderConfig(**config), vectors=arrays["vectors"])
         if interactions is not None:
             lab.fit_prior(interactions)

@@ -107,7 +107,7 @@ def contributions(pieces: np.ndarray, weights: np.ndarray, items: np.ndarray) ->
 def wish_parts(interests: Interests, concepts: Concepts, vectors: np.ndarray, facet_weight: float) -> Parts:
     """How well each item meets a sentence: for every interest its cosine, and for every concept whether the item has it.
 
-    A concept to avoid takes off twice what a concept that fills a whole interest brings.
+    A concept to avoid takes off up to twice what a concept that fills a whole interest brings.
 
     Args:
         interests: k interests of a sentence.
@@ -122,9 +122,11 @@ def wish_parts(interests: Interests, concepts: Concepts, vectors: np.ndarray, fa
     shares = facet_weight * (interests.weights @ interests.codes)  # (c)
     wanted, unwanted = np.flatnonzero(shares), np.flatnonzero(interests.avoid)
     names = [f"meaning of “{textwrap.shorten(label, 80, placeholder='…') or label[:80]}”" for label in interests.labels]
-    names += [concepts.names[c] for c in wanted] + [f"not {concepts.names[c]}" for c in unwanted]
+    names += [concepts.names[c] for c in wanted] + [
+        f"{'not' if interests.avoid[c] == 1 else 'less'} {concepts.names[c]}" for c in unwanted
+    ]
     has = concepts.members[wanted].toarray().T * shares[wanted]  # (n, wanted)
-    lacks = concepts.members[unwanted].toarray().T * (-2 * facet_weight)  # (n, unwanted)
+    lacks = concepts.members[unwanted].toarray().T * (-2 * facet_weight * interests.avoid[unwanted])
     return Parts(tuple(names), np.hstack([meaning, has, lacks]))
 
 
