@@ -95,7 +95,7 @@ MESSAGES = {
             "The dot product is 1*6 + 2*7 + 3*8 + 4*9 + 5*10. The length of a vector is the root of its sum of squares."
         ),
         "00.1.hint3": "With numpy arrays a and b: `a @ b` is the dot product, and `np.sqrt(a @ a)` is the length of a.",
-        "00.2.expected": "expected is a function cosine(a, b) of two arrays of the same length that returns one number",
+        "00.2.expected": "expected is a function cosine_of(a, b) of two arrays of the same length that returns one number",
         "00.2.why": "the same lines work for any two vectors that are not zero, at any angle, whatever their lengths.",
         "00.2.wrong.dot": "your function returns the dot product. Divide it by the length of a and by the length of b.",
         "00.2.wrong.one_length": (

@@ -233,13 +233,13 @@ def test_message_says_what_came():
 
 
 def test_function_that_raises_is_told_for_which_call():
-    assert "cosine([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]) raised RuntimeError: no no" in grade("00.2", raising).message
+    assert "cosine_of([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]) raised RuntimeError: no no" in grade("00.2", raising).message
     too_few = grade("00.4", lambda item_ids, scores: item_ids).message
     assert "top_k(['30', '10', '9', '7'], [0.2, 0.9, 0.5, 0.5], 3) raised TypeError" in too_few
 
 
 def test_function_that_gives_the_wrong_kind_of_thing_is_told_for_which_call():
-    assert "cosine([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]) gives the number nan;" in grade("00.2", lambda *_: np.nan).message
+    assert "cosine_of([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]) gives the number nan;" in grade("00.2", lambda *_: np.nan).message
     assert "gives an array of shape (2,);" in grade("00.2", lambda *_: np.ones(2)).message
     pairs = grade("00.4", lambda item_ids, scores, k: list(zip(scores, item_ids))).message
     assert ", 3) gives a tuple of length 2 as an entry;" in pairs
@@ -247,7 +247,7 @@ def test_function_that_gives_the_wrong_kind_of_thing_is_told_for_which_call():
 
 def test_function_that_differs_is_told_the_first_call_where_it_does():
     always_the_first = grade("00.2", lambda a, b: 0.96495).message
-    assert "cosine([3, 4], [1, 0]) gives 0.9649, expected is 0.6" in always_the_first
+    assert "cosine_of([3, 4], [1, 0]) gives 0.9649, expected is 0.6" in always_the_first
 
 
 def test_function_cannot_spoil_the_cases():
@@ -256,7 +256,7 @@ def test_function_cannot_spoil_the_cases():
         return 0.0
 
     grade("00.2", spoil)
-    assert grade("00.2", lessons()["00"].cosine).passed
+    assert grade("00.2", lessons()["00"].cosine_of).passed
 
 
 def test_top_k_written_in_other_ways_passes():

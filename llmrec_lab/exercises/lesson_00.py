@@ -13,7 +13,7 @@ A, B = np.arange(1.0, 6.0), np.arange(6.0, 11.0)  # (5), (5): the two vectors of
 PARTS = {"text": 0.42, "history": 0.28, "popularity": 0.10}  # one item's score, taken apart
 
 
-def cosine(a, b) -> float:
+def cosine_of(a, b) -> float:
     """The cosine of the angle between two vectors that are not zero.
 
     Args:
@@ -24,7 +24,7 @@ def cosine(a, b) -> float:
         A number from -1 to 1.
 
     Example:
-        >>> round(cosine(np.array([3, 4]), np.array([1, 0])), 6)
+        >>> round(cosine_of(np.array([3, 4]), np.array([1, 0])), 6)
         0.6
     """
     return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
@@ -80,7 +80,7 @@ def has_right_items(seen: list) -> bool:
 
 
 PAIRS = Calls(
-    "cosine",
+    "cosine_of",
     (
         (A, B),
         (np.array([3.0, 4.0]), np.array([1.0, 0.0])),
@@ -105,14 +105,14 @@ EXERCISES = (
     Exercise(
         "00.1",
         read=number,
-        reference=cosine(A, B),
+        reference=cosine_of(A, B),
         misconceptions=(
             Misconception("article", (0.99,)),
             Misconception("dot", (A @ B,)),
             Misconception("pearson", (np.corrcoef(A, B)[0, 1],)),
-            Misconception("radians", (np.arccos(cosine(A, B)),)),
-            Misconception("degrees", (np.degrees(np.arccos(cosine(A, B))),)),
-            Misconception("distance", (1 - cosine(A, B),)),
+            Misconception("radians", (np.arccos(cosine_of(A, B)),)),
+            Misconception("degrees", (np.degrees(np.arccos(cosine_of(A, B))),)),
+            Misconception("distance", (1 - cosine_of(A, B),)),
             Misconception("no_root", (A @ B / ((A @ A) * (B @ B)),)),
         ),
         tolerance=1e-3,
@@ -120,13 +120,13 @@ EXERCISES = (
     Exercise(
         "00.2",
         read=PAIRS,
-        reference=cosine,
+        reference=cosine_of,
         misconceptions=(
             Misconception("dot", (lambda a, b: a @ b,)),
             Misconception("one_length", (lambda a, b: a @ b / np.linalg.norm(a), lambda a, b: a @ b / np.linalg.norm(b))),
-            Misconception("distance", (lambda a, b: 1 - cosine(a, b),)),
+            Misconception("distance", (lambda a, b: 1 - cosine_of(a, b),)),
             Misconception("no_root", (lambda a, b: a @ b / ((a @ a) * (b @ b)),)),
-            Misconception("abs", (lambda a, b: abs(cosine(a, b)),)),
+            Misconception("abs", (lambda a, b: abs(cosine_of(a, b)),)),
         ),
         tolerance=1e-4,
     ),
