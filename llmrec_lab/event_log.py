@@ -9,8 +9,9 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,7 @@ MAX_ID = 200  # characters of an id
 MAX_WORDS = 2000  # characters of what somebody says: as many as a wish may have
 WORDS = ("describe", "say")
 NUMBERS = {"like": (1, 1), "click": (1, 1), "skip": (1, 1), "less": (1, 1), "rate": (0.5, 5), "weigh": (0, 1)}
+KINDS = (*NUMBERS, *WORDS)
 
 SCHEMA = 0x4C4C4D52  # "LLMR": tells our files from other people's databases
 GROUP = 512  # events in one commit at most, so that one commit stays short for the other processes
@@ -61,13 +63,13 @@ class Event:
     def __post_init__(self):
         check_id("event_id", self.event_id)
         check_id("user_id", self.user_id)
+        if self.kind not in KINDS:
+            raise DataError(f"the kind came as {self.kind!r:.60}; use one of {', '.join(KINDS)}")
         if self.kind in WORDS:
             check_words(self.kind, self.value, self.item_id)
-        elif self.kind in NUMBERS:
+        else:
             check_id("item_id", self.item_id, MAX_WORDS if self.kind == "weigh" else MAX_ID)
             object.__setattr__(self, "value", number(self.kind, self.value))
-        else:
-            raise DataError(f"the kind came as {self.kind!r:.60}; use one of {', '.join((*NUMBERS, *WORDS))}")
         if type(self.timestamp) is not int or not 0 <= self.timestamp < LATEST_TIMESTAMP:
             raise DataError(f"the timestamp came as {self.timestamp!r:.60}; pass integer seconds since 1970 UTC")
 
@@ -276,22 +278,17 @@ class SQLiteLog:
         return log_error(self.path, problem) if isinstance(problem, sqlite3.Error) else problem
 
 
-class transaction:
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All of a block's changes, synced to the disk when the block is left; or, after an error, none of them."""
-
-    def __init__(self, connection: sqlite3.Connection):
-        self.connection = connection
-
-    def __enter__(self) -> None:
-        self.connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind, *_) -> None:
-        try:
-            self.connection.execute("COMMIT" if kind is None else "ROLLBACK")
-        except sqlite3.Error:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-            raise
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # after a full disk SQLite has rolled back by itself
+            connection.execute("ROLLBACK")
+        raise
 
 
 def connect(path: Path) -> sqlite3.Connection:
