@@ -828,6 +828,7 @@ MESSAGES = {
             "soon as something else stands between."
         ),
         "04.5.wrong.bug": "this is the code as it was: it compares with the item chosen last, and forgets all before.",
+        "04.5.wrong.first": "this compares with the item chosen first. A twin of the second one would come in.",
         "04.5.wrong.mean": (
             "this takes the mean similarity to the chosen ones. A near twin of one of many would hardly be noticed; "
             "MMR takes the largest."
@@ -840,7 +841,7 @@ MESSAGES = {
         "04.5.hint1": "`chosen[-1]` is one item. Think of those that were chosen before it.",
         "04.5.hint2": "`similar[:, chosen]` has one column for each item chosen so far.",
         "04.5.hint3": "Take the largest of each row: `similar[:, chosen].max(axis=1)`.",
-        "04.6.expected": "expected is a function profile(comments, stars) that returns d numbers",
+        "04.6.expected": "expected is a function profile(comments, stars) that returns d numbers, zeros if nothing counts",
         "04.6.why": "the text gives the direction, the stars give the sign and the strength, which texts hardly show.",
         "04.6.wrong.all_pull": "here one star still pulls. Three stars should not count, and fewer push away.",
         "04.6.wrong.likes_only": "what was liked pulls, and what was disliked is ignored. It should push away.",
@@ -945,6 +946,7 @@ MESSAGES = {
             "ties are decided by the place in the array here: whoever puts the target first makes every model look good."
         ),
         "05.3.wrong.itself": "the target was counted among its own equals, so each rank is half a place too large.",
+        "05.3.wrong.half": "each rank is half a place too small: the target takes a whole place of its own.",
         "05.3.wrong.from_zero": "ranks start at 1: with nobody ahead the target is first.",
         "05.3.wrong.ascending": "this counts smaller scores as ahead. Larger is better.",
         "05.3.hint1": "Count two things: items that score more, and other items that score the same.",

@@ -173,11 +173,13 @@ CROWD = np.array(
         [0.6, 0.9, 0.9, 0.9, 1],
     ]
 )
+TWIN_OF_THE_SECOND = np.array([[1, 0, 0, 0.1], [0, 1, 0.99, 0.1], [0, 0.99, 1, 0.1], [0.1, 0.1, 0.1, 1]])
 LISTS = Calls(
     "pick",
     (
         (np.array([0.9, 0.88, 0.7, 0.65]), TWIN_RETURNS, 3),
         (np.array([0.3, 0.5, 0.8, 0.4, 0.6]), CROWD, 4),
+        (np.array([0.9, 0.8, 0.79, 0.3]), TWIN_OF_THE_SECOND, 3),
     ),
     ids,
 )
@@ -256,6 +258,7 @@ EXERCISES = (
         reference=pick,
         misconceptions=(
             Misconception("bug", (picking(lambda scores, repeats: scores - repeats[:, -1]),)),
+            Misconception("first", (picking(lambda scores, repeats: scores - repeats[:, 0]),)),
             Misconception("mean", (picking(lambda scores, repeats: scores - repeats.mean(axis=1)),)),
             Misconception("sum", (picking(lambda scores, repeats: scores - repeats.sum(axis=1)),)),
             Misconception("min", (picking(lambda scores, repeats: scores - repeats.min(axis=1)),)),

@@ -196,6 +196,7 @@ EXERCISES = (
             Misconception("worst", (tied(1),)),
             Misconception("by_place", (by_place,)),
             Misconception("itself", (tied(1 / 2, itself=0),)),
+            Misconception("half", (lambda scores, target: fair_rank(scores, target) - 0.5,)),
             Misconception("from_zero", (lambda scores, target: fair_rank(scores, target) - 1,)),
             Misconception("ascending", (lambda scores, target: fair_rank(-scores, target),)),
         ),
