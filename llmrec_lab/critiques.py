@@ -26,10 +26,10 @@ from llmrec_lab.interests import (
 )
 
 LESS = re.compile(
-    r"\b(?:less|fewer|not (?:so|too|that) (?:much|many)|enough)(?: of)?\b|减少|(?<!多)少(?:一?[点些]|来|推荐|看)?",
+    r"\b(?:less|fewer|not (?:so|too|that) (?:much|many)|enough)(?: of)?\b|减少|(?<!多)少(?:一?[点些]|(?:来|推荐|看)[点些]?)?",
     re.IGNORECASE,
 )
-MORE = re.compile(r"\b(?:some )?more(?: of)?\b|更?多(?:一?[点些]|来|推荐|看)?|增加", re.IGNORECASE)
+MORE = re.compile(r"\b(?:some )?more(?: of)?\b|更?多(?:一?[点些]|(?:来|推荐|看)[点些]?)?|增加", re.IGNORECASE)
 WANT = re.compile(r"\b(?:like|love|want|prefer|enjoy|give|show|add)\b|喜欢|[想要爱]看|想要|给我", re.IGNORECASE)
 CODING = CodingConfig()
 SOFTER = 0.5  # what "less" takes off beside "no"

@@ -14,6 +14,7 @@ import time
 from llmrec_lab.event_log import Event, SQLiteLog
 
 THREADS = 4
+ITEMS = ("alien", "blade-runner", "totoro", "spirited-away", "amelie")  # of the tiny world
 
 
 def write_forever(path: str, child: int, out: int) -> None:
