@@ -1,4 +1,4 @@
-"""The command line: `llmrec doctor | assets | recommend | evaluate`. Bad use or data ends with one line and exit code 2."""
+"""The command line: doctor, assets, recommend, evaluate, serve. Bad use or data ends with one line and exit code 2."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import os
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import pandas as pd
 
 from llmrec_lab import __version__
 from llmrec_lab.catalog import Catalog, Interactions
 from llmrec_lab.columns import ITEM, TITLE, USER
-from llmrec_lab.errors import DataError, LabError
+from llmrec_lab.errors import AssetError, DataError, LabError
 from llmrec_lab.text import clean, language
 
 ENCODERS = {"en": "minilm", "zh": "e5"}
@@ -81,10 +82,17 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--users", type=int, default=10_000, help="of more users, ask so many (default 10,000)")
     evaluate.add_argument("--encoder", default="minilm", help="reads the titles: minilm (default), or e5 for many languages")
     evaluate.set_defaults(run=run_evaluate)
-    for command in (recommend, evaluate):
+    serve = commands.add_parser("serve", help="serve the live page, whose list follows every click")
+    serve.add_argument("--host", default="127.0.0.1", help="the address to serve at (default 127.0.0.1: this machine only)")
+    serve.add_argument("--port", type=int, default=8000, help="the port (default 8000; 0 finds a free one)")
+    serve.add_argument("--encoder", default="minilm", help="reads the words: minilm (default), or e5 for many languages")
+    serve.add_argument("--log", metavar="FILE", help="where events are kept (default events.db in the folder LLMREC_HOME)")
+    serve.set_defaults(run=run_serve)
+    for command in (recommend, evaluate, serve):
         command.add_argument("--items", metavar="FILE.csv", help="your own items: columns item_id, title, and more text")
         command.add_argument("--interactions", metavar="FILE.csv", help="your own events: user_id, item_id, timestamp")
         command.add_argument("--data", metavar="PATH", help="MovieLens or Amazon files, or a name to fetch, such as ml-1m")
+    for command in (recommend, evaluate):
         command.add_argument("--json", action="store_true", help="print one JSON object")
     return top
 
@@ -166,6 +174,25 @@ def run_evaluate(options) -> int:
     found = evaluate(catalog, interactions, load_encoder(options.encoder), options.targets, options.users, progress=bar)
     today = datetime.date.today().isoformat()
     print(json.dumps({"date": today} | found.to_json(), ensure_ascii=False, indent=2) if options.json else found)
+    return 0
+
+
+def run_serve(options) -> int:
+    """Serve the live page until it is interrupted."""
+    try:
+        from llmrec_lab.serve import listen, serve
+    except ModuleNotFoundError as problem:
+        raise AssetError(f"the live page needs {problem.name}; pip install '.[serve]' in the checkout") from None
+    from llmrec_lab.assets import home
+    from llmrec_lab.quick import QuickEncoder
+    from llmrec_lab.recommender import Recommender
+
+    with listen(options.host, options.port) as listening:  # first: data and learning take seconds
+        catalog, interactions = read_data(options)
+        lab = Recommender(catalog, QuickEncoder(options.encoder), progress=sys.stderr.isatty())
+        if interactions is not None:
+            lab.fit(interactions)
+        serve(lab, Path(options.log or home() / "events.db"), listening, options.host)
     return 0
 
 
