@@ -27,9 +27,10 @@ KINDS = (*NUMBERS, *WORDS)
 
 SCHEMA = 0x4C4C4D52  # "LLMR": tells our files from other people's databases
 GROUP = 512  # events in one commit at most, so that one commit stays short for the other processes
-WAITING = 10_000  # events that may wait for a commit; then `submit` itself waits
+WAITING = 10_000  # events that may wait for a commit; more are refused, so that a flood cannot fill the memory
 PATIENCE = 5.0  # seconds to wait while another process writes
 ROW = "event_id, user_id, item_id, kind, value, timestamp"
+INSERT = f"INSERT OR IGNORE INTO events ({ROW}) VALUES (?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class SQLiteLog:
         self.lock = threading.Lock()  # one read at a time on its connection
         self.closing = threading.Lock()
         self.process = os.getpid()
-        self.waiting: queue.Queue = queue.Queue(WAITING)
+        self.waiting: queue.SimpleQueue = queue.SimpleQueue()
         self.thread: threading.Thread | None = threading.Thread(target=self.write, name="event log", daemon=True)
         self.thread.start()
 
@@ -211,6 +212,8 @@ class SQLiteLog:
         with self.closing:
             if self.thread is None:
                 raise LogError(f"the event log {self.path} is closed; open it again")
+            if self.waiting.qsize() >= WAITING:
+                raise LogError(f"{WAITING} events wait to be stored in {self.path}; send the event again in a moment")
             self.waiting.put((job, done))
         return done
 
@@ -247,7 +250,7 @@ class SQLiteLog:
     def insert(self, event: Event) -> int | DataError:
         """Store one event, unless its id is there."""
         row = (event.event_id, event.user_id, event.item_id, event.kind, event.value, event.timestamp)
-        cursor = self.writing.execute(f"INSERT OR IGNORE INTO events ({ROW}) VALUES (?, ?, ?, ?, ?, ?)", row)
+        cursor = self.writing.execute(INSERT, row)
         if cursor.rowcount:
             return cursor.lastrowid
         same = "SELECT position, item_id, kind, value FROM events WHERE user_id = ? AND event_id = ?"

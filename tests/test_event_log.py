@@ -265,6 +265,19 @@ def test_a_lock_that_stays_is_named_and_one_that_goes_is_waited_for(path, monkey
         other.close()
 
 
+def test_a_flood_is_refused_before_it_fills_the_memory(log, monkeypatch):
+    monkeypatch.setattr(event_log, "WAITING", 5)
+    held = sqlite3.connect(log.path, isolation_level=None)
+    held.execute("BEGIN IMMEDIATE")
+    futures = []
+    with pytest.raises(LogError, match="5 events wait"):
+        for n in range(2 * event_log.GROUP):
+            futures.append(log.submit(like(n)))
+    held.execute("ROLLBACK")
+    assert [future.result() for future in futures] == list(range(1, len(futures) + 1))
+    held.close()
+
+
 def test_whatever_goes_wrong_nobody_waits_forever(log, monkeypatch):
     def broken(self, events):
         raise MemoryError("no room")
