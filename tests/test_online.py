@@ -208,10 +208,11 @@ def test_with_a_half_life_the_posterior_goes_back_to_the_prior():
 def test_half_of_the_variance_that_was_gained_fades_in_a_half_life():
     learner = LinUCB(half_life=10)
     state = learned(learner, *events(50))
-    before = full(state)
+    mean, before = state.mean.copy(), full(state)
     for _ in range(10):
         learner.update(state, np.zeros(D), 0.0)
     np.testing.assert_allclose(full(state), (before + np.eye(D)) / 2, atol=1e-12)
+    np.testing.assert_allclose(state.mean**2, mean**2 / 2)  # a mean of weights whose variance halves
 
 
 def test_a_refused_event_leaves_the_posterior_as_it_was():
