@@ -663,28 +663,25 @@ MESSAGES = {
         "03.4.hint1": "The rows have different lengths, which a cosine divides away.",
         "03.4.hint2": "`rows @ vector` has the dot products; `np.linalg.norm(rows, axis=1)` the lengths of the rows.",
         "03.4.hint3": "Sort by minus the cosine, take the first k places, and return the names there.",
-        "03.5.expected": "expected is a function ndcg(listed, wanted) that returns one number from 0 to 1",
-        "03.5.why": (
-            "the ideal list has as many hits as could be: what is wanted, or the length of the list if that is less."
+        "03.5.expected": (
+            "expected is a function candidate_scores(interests, candidates) that returns one number for each candidate"
         ),
+        "03.5.why": "a score is a sum over the directions of a vector; the candidates must stay apart.",
         "03.5.wrong.bug": (
-            "this is the function with the bug: one hit in the first place is called perfect, however much is missed."
+            "this is the function with the bug: it adds up the candidates and leaves the directions. With as many "
+            "candidates as directions, nobody notices."
         ),
-        "03.5.wrong.no_cap": (
-            "the ideal list is longer than the list here, so a list of two hits in two places is not perfect."
+        "03.5.wrong.one_total": "everything is added up here. One score for each candidate was asked for.",
+        "03.5.wrong.each_its_own": (
+            "every candidate chooses its own interest here. The click chooses, and its interest scores all candidates."
         ),
-        "03.5.wrong.wanted_places": (
-            "the discount follows the order of the wanted items, which says nothing. Take the place in the list."
-        ),
-        "03.5.wrong.no_ideal": "nothing is divided here, so the result can be above 1.",
-        "03.5.wrong.recall": "this is recall: the place of a hit does not matter to it.",
-        "03.5.hint1": (
-            "Put in a list that holds one of three wanted items, in the first place, and look at what the function says."
-        ),
+        "03.5.wrong.mean": "this is the mean of the interests: the compromise that several interests were to avoid.",
+        "03.5.wrong.worst": "the interest that fits the click worst scores here. Take the one with the largest product.",
+        "03.5.hint1": "Put in two interests of two directions and three candidates, and count the numbers that come out.",
         "03.5.hint2": (
-            "The ideal must not depend on the hits of this list; two other numbers limit how many hits a list can have."
+            "`best * candidates` has a row for each candidate and a column for each direction. Add up the columns."
         ),
-        "03.5.hint3": "In the sum of the ideal, the range ends at `min(len(listed), len(wanted))`.",
+        "03.5.hint3": "The sum is over `axis=1`. Or write the dot products as `candidates @ best`.",
         "03.6.expected": "expected is one letter, A, B or C, or a set of letters",
         "03.6.why": (
             "Pride and Prejudice is one book. Its joint is part of a name; a dictionary of titles would have known."

@@ -85,51 +85,51 @@ def keywords(vector, names: list[str], rows, k: int) -> list[str]:
     return [names[i] for i in np.argsort(-cosines, kind="stable")[:k]]
 
 
-def ndcg(listed: list[str], wanted: list[str]) -> float:
-    """The discounted gain of a list, as a share of the best that a list of this length could have.
+def candidate_scores(interests, candidates) -> np.ndarray:
+    """How well each candidate fits the one interest that fits the first candidate best.
 
     Args:
-        listed: item ids, best first.
-        wanted: at least one item id, in any order.
+        interests: (k, d) of one person.
+        candidates: (n, d); the first one was clicked, the others were drawn at random.
 
     Returns:
-        A number from 0 to 1.
+        (n) dot products.
 
     Example:
-        >>> ndcg(["a", "x"], ["a"]), round(ndcg(["a", "x"], ["a", "b"]), 3)
-        (1.0, 0.613)
+        >>> candidate_scores(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.2, 0.9], [0.8, 0.1], [0.5, 0.5]]))
+        array([0.9, 0.1, 0.5])
     """
-    gain = sum(1 / np.log2(place + 2) for place, item in enumerate(listed) if item in wanted)
-    return float(gain / sum(1 / np.log2(place + 2) for place in range(min(len(listed), len(wanted)))))
+    return candidates @ clicked_interest(interests, candidates)
 
 
-def ideal_of_hits(listed, wanted):
-    """The planted bug: the ideal list has as many hits as this one."""
-    hits = [place for place, item in enumerate(listed) if item in wanted]
-    gain = sum(1 / np.log2(place + 2) for place in hits)
-    return gain / sum(1 / np.log2(place + 2) for place in range(len(hits))) if hits else 0.0
+def clicked_interest(interests, candidates) -> np.ndarray:
+    """(d) the interest that fits the first candidate best."""
+    return interests[(interests @ candidates[0]).argmax()]
 
 
-def no_cap(listed, wanted):
-    """A wrong ndcg: the ideal list has room for everything that is wanted."""
-    gain = sum(1 / np.log2(place + 2) for place, item in enumerate(listed) if item in wanted)
-    return gain / sum(1 / np.log2(place + 2) for place in range(len(wanted)))
+def summed_over_candidates(interests, candidates):
+    """The planted bug: the candidates are added up, and the directions are left."""
+    return (clicked_interest(interests, candidates) * candidates).sum(axis=0)
 
 
-def places_of_wanted(listed, wanted):
-    """A wrong ndcg: the discount counts places among the wanted items."""
-    gain = sum(1 / np.log2(place + 2) for place, item in enumerate(wanted) if item in listed)
-    return gain / sum(1 / np.log2(place + 2) for place in range(min(len(listed), len(wanted))))
+def one_total(interests, candidates):
+    """A wrong candidate_scores: everything is added up."""
+    return [float((clicked_interest(interests, candidates) * candidates).sum())]
 
 
-def only_gain(listed, wanted):
-    """A wrong ndcg: nothing is divided."""
-    return sum(1 / np.log2(place + 2) for place, item in enumerate(listed) if item in wanted)
+def each_its_own(interests, candidates):
+    """A wrong candidate_scores: every candidate may choose its interest."""
+    return (candidates @ interests.T).max(axis=1)
 
 
-def share_found(listed, wanted):
-    """A wrong ndcg: recall."""
-    return sum(item in wanted for item in listed) / len(wanted)
+def mean_interest(interests, candidates):
+    """A wrong candidate_scores: the compromise of the interests."""
+    return candidates @ interests.mean(axis=0)
+
+
+def worst_interest(interests, candidates):
+    """A wrong candidate_scores: the interest that fits the click worst."""
+    return candidates @ interests[(interests @ candidates[0]).argmin()]
 
 
 WEIGHTS = Calls("new_weight", ((0.75, 0.25), (0.1, 0.25), (-0.75, 0.25), (0.5, 0.0)), number)
@@ -145,16 +145,17 @@ KEYWORDS = Calls(
     ),
     ids,
 )
-LISTS = Calls(
-    "ndcg",
+TWO = np.array([[1.0, 0.0], [0.0, 1.0]])
+THREE = np.array([[0.6, 0.8, 0.0], [0.0, 0.6, 0.8], [1.0, 0.0, 0.0]])
+CANDIDATES = Calls(
+    "candidate_scores",
     (
-        (["a", "x", "b"], ["a", "b", "c"]),
-        (["x", "y", "a"], ["b", "a"]),
-        (["a", "b"], ["c", "b", "a"]),
-        (["x", "y"], ["a"]),
-        (["a", "b", "x"], ["b", "a"]),
+        (TWO, np.array([[0.2, 0.9], [0.8, 0.1], [0.5, 0.4]])),
+        (TWO, np.array([[0.9, 0.2], [0.3, 0.7]])),  # as many candidates as directions: the shape is right by accident
+        (THREE, np.array([[0.1, 0.5, 0.9], [0.9, 0.1, 0.0], [0.4, 0.8, 0.1], [0.0, 0.3, 0.2]])),
+        (THREE[:1], np.array([[0.3, 0.1, 0.2], [0.5, 0.5, 0.1]])),
     ),
-    number,
+    array,
 )
 
 
@@ -229,14 +230,14 @@ EXERCISES = (
     ),
     Exercise(
         "03.5",
-        read=LISTS,
-        reference=ndcg,
+        read=CANDIDATES,
+        reference=candidate_scores,
         misconceptions=(
-            Misconception("bug", (ideal_of_hits,)),
-            Misconception("no_cap", (no_cap,)),
-            Misconception("wanted_places", (places_of_wanted,)),
-            Misconception("no_ideal", (only_gain,)),
-            Misconception("recall", (share_found,)),
+            Misconception("bug", (summed_over_candidates,)),
+            Misconception("one_total", (one_total,)),
+            Misconception("each_its_own", (each_its_own,)),
+            Misconception("mean", (mean_interest,)),
+            Misconception("worst", (worst_interest,)),
         ),
     ),
     Exercise(
