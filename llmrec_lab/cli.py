@@ -184,15 +184,17 @@ def run_serve(options) -> int:
     except ModuleNotFoundError as problem:
         raise AssetError(f"the live page needs {problem.name}; pip install '.[serve]' in the checkout") from None
     from llmrec_lab.assets import home
+    from llmrec_lab.event_log import SQLiteLog
     from llmrec_lab.quick import QuickEncoder
     from llmrec_lab.recommender import Recommender
+    from llmrec_lab.tokens import load_secret
 
-    with listen(options.host, options.port) as listening:  # first: data and learning take seconds
+    path = Path(options.log or home() / "events.db")
+    secret = load_secret(path.with_suffix(".secret"))
+    with listen(options.host, options.port) as listening, SQLiteLog(path) as log:  # before the data, which takes seconds
         catalog, interactions = read_data(options)
         lab = Recommender(catalog, QuickEncoder(options.encoder), progress=sys.stderr.isatty())
-        if interactions is not None:
-            lab.fit(interactions)
-        serve(lab, Path(options.log or home() / "events.db"), listening, options.host)
+        serve(lab if interactions is None else lab.fit(interactions), log, secret, listening, options.host)
     return 0
 
 

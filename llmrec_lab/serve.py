@@ -30,11 +30,11 @@ from threadpoolctl import threadpool_limits
 
 from llmrec_lab import __version__
 from llmrec_lab.errors import DataError, LogError
-from llmrec_lab.event_log import MAX_WORDS, Event, EventLog, SQLiteLog
+from llmrec_lab.event_log import MAX_WORDS, Event, EventLog
 from llmrec_lab.guard import DEFAULTS, Guard, Limits, Refused, TokenBuckets, address_of
 from llmrec_lab.recommender import Recommender
 from llmrec_lab.sessions import Push, Sessions
-from llmrec_lab.tokens import LIFETIME, Tokens, load_secret
+from llmrec_lab.tokens import LIFETIME, Tokens
 
 PAGE = Path(__file__).parent / "page"
 RETRY = 5  # seconds after which a log that stored nothing is worth another try
@@ -263,17 +263,15 @@ def address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(lab: Recommender, path: Path, listening: socket.socket, host: str) -> None:
-    """Serve the live page at a socket until the process is interrupted; the secret lies beside the log.
+def serve(lab: Recommender, log: EventLog, secret: bytes, listening: socket.socket, host: str) -> None:
+    """Serve the live page at a socket until the process is interrupted.
 
     Args:
-        lab: a Recommender.
-        path: the file of the log; made if it is not there.
+        lab, log, secret: as for `create_app`.
         listening: from `listen`.
         host: the name that it was opened with.
     """
-    secret = load_secret(path.with_suffix(".secret"))
-    with SQLiteLog(path) as log, threadpool_limits(1):  # a second thread would only get in the way of the next event
+    with threadpool_limits(1):  # a second thread for one slate would only be in the way of the next
         lab.recommend_text("the first sentence takes longest", 1)  # so that nobody waits for it
         print(f"the live page is at {address(listening)} (Ctrl+C stops it)", flush=True)
         make_server(create_app(lab, log, secret, (host,))).run([listening])

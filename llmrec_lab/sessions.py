@@ -140,8 +140,9 @@ class Sessions:
             yield session
         finally:
             session.uses -= 1
-            for oldest in list(self.live)[: max(0, len(self.live) - self.size)]:
-                if not self.live[oldest].uses:
+            if len(self.live) > self.size:
+                idle = [each.user_id for each in self.live.values() if not each.uses]
+                for oldest in idle[: max(0, len(idle) - self.size)]:
                     del self.live[oldest]
 
     # ---- what users do -----------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ class Tokens:
         """The user id of a token; None if it is forged, of another secret, or a year old."""
         try:
             user_id, made = self.signer.unsign(token, return_timestamp=True)
-        except BadSignature:
+        except (BadSignature, UnicodeError):
             return None
         # Not `unsign(max_age=)`: that also refuses tokens of the future, so that a clock set back would lock everybody out.
         return user_id.decode() if time.time() - made.timestamp() <= LIFETIME else None
