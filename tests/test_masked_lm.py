@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from llmrec_lab import masked_lm
 from llmrec_lab.errors import DataError
 from llmrec_lab.masked_lm import (
     MASK,
@@ -42,8 +43,12 @@ def generator():
 
 
 def test_special_tokens_come_first_and_chinese_characters_stand_alone(tokenizer):
-    assert [tokenizer.token_to_id(piece) for piece in SPECIAL] == [0, 1, 2, 3, 4]
+    assert [tokenizer.token_to_id(piece) for piece in SPECIAL] == [0, 1, 2, 3, 4] and MASK == 4
     assert tokenizer.encode("狗很吵").tokens == ["狗", "很", "吵"]
+
+
+def test_capitals_are_folded_and_what_is_not_in_the_vocabulary_is_unknown(tokenizer):
+    assert tokenizer.encode("Tea?! 猫").tokens == ["tea", "[UNK]", "[UNK]", "[UNK]"]
 
 
 def test_the_vocabulary_holds_the_most_frequent_words_and_ties_are_in_alphabetical_order():
@@ -61,10 +66,11 @@ def test_texts_that_are_all_too_short_are_refused(tokenizer):
         blocks(["tea", ""], tokenizer, 9)
 
 
-def test_of_the_tokens_asked_about_eight_in_ten_are_masked_one_is_another_and_one_stays():
+@pytest.mark.parametrize("share", [0.15, 0.5])
+def test_of_the_tokens_asked_about_eight_in_ten_are_masked_one_is_another_and_one_stays(share):
     ids = torch.full((400, 500), 7)
-    read, asked = mask_tokens(ids, 1000, generator())
-    assert asked.float().mean().item() == pytest.approx(0.15, abs=0.005)
+    read, asked = mask_tokens(ids, 1000, generator(), share)
+    assert asked.float().mean().item() == pytest.approx(share, abs=0.005)
     assert (read[asked] == MASK).float().mean().item() == pytest.approx(0.8, abs=0.01)
     assert (read[asked] == 7).float().mean().item() == pytest.approx(0.1, abs=0.01)
     other = read[asked & (read != MASK) & (read != 7)]
@@ -105,6 +111,42 @@ def test_first_weights_depend_on_the_seed_and_leave_other_chance_alone():
     torch.manual_seed(5)
     one, same, other = (tiny_bert(CONFIG, seed).bert.embeddings.word_embeddings.weight for seed in (1, 1, 2))
     assert torch.equal(one, same) and not torch.equal(one, other) and torch.equal(torch.rand(3), expected)
+
+
+def test_the_network_has_the_sizes_of_the_choices():
+    model = tiny_bert(TinyBertConfig(vocabulary=500, length=5, d=48, layers=2, heads=6, first=0.2))
+    layers = model.bert.encoder.layer
+    assert model.bert.embeddings.word_embeddings.weight.shape == (500, 48)
+    assert model.bert.embeddings.position_embeddings.weight.shape == (5, 48)
+    assert len(layers) == 2 and layers[0].attention.self.num_attention_heads == 6
+    assert layers[1].intermediate.dense.weight.shape == (4 * 48, 48)
+    assert layers[1].intermediate.dense.weight.std().item() == pytest.approx(0.2, rel=0.05)
+
+
+def test_every_step_asks_about_the_right_share_of_another_batch(monkeypatch):
+    batches, loss = [], masked_lm.masked_losses
+    monkeypatch.setattr(masked_lm, "masked_losses", lambda *inputs: batches.append(inputs[1:]) or loss(*inputs))
+    train = torch.arange(5, 59).repeat(200).reshape(-1, 6)  # nine different rows, 1,800 in all
+    config = replace(CONFIG, d=8, batch=300, steps=3, share=0.4)
+    for seed in (1, 2):
+        pretrain(train, config, seed)
+    assert all(len(ids) == 300 for _, ids, _ in batches)
+    assert all(asked.float().mean().item() == pytest.approx(0.4, abs=0.05) for *_, asked in batches)
+    assert len({tuple(ids.flatten().tolist()) for _, ids, _ in batches}) == 6  # two seeds, three steps
+    assert all(set(map(tuple, ids.tolist())) == set(map(tuple, train.tolist())) for _, ids, _ in batches)
+
+
+def test_training_starts_from_the_weights_of_its_seed_and_follows_its_rate(tokenizer):
+    train, seen = blocks(TEXTS, tokenizer, CONFIG.length), {}
+
+    def watch(step, model):
+        seen[step] = model.bert.embeddings.word_embeddings.weight.detach().clone()
+
+    for rate, moved in ((1e-9, False), (1e-2, True)):
+        pretrain(train, replace(CONFIG, steps=2, rate=rate), seed=7, watch=watch)
+        first = tiny_bert(CONFIG, seed=7).bert.embeddings.word_embeddings.weight
+        assert list(seen) == [0, 1, 2] and torch.equal(seen[0], first)
+        assert torch.allclose(seen[2], first, atol=1e-6) != moved
 
 
 def test_training_is_the_same_for_the_same_seed(tokenizer):
@@ -158,6 +200,18 @@ def test_every_model_and_the_frequencies_are_asked_about_the_same_tokens(tokeniz
     assert len(losses[0]) == len(losses[1]) == len(by_frequency) == pytest.approx(train.numel() / 2, rel=0.05)
 
 
+def test_guessing_by_frequency_counts_the_training_text_and_every_word_once_more():
+    losses = frequency_losses(torch.tensor([[5, 5, 4]]), torch.tensor([[5, 4, 3]]), size=6, share=1.0)
+    assert losses.exp().tolist() == pytest.approx([9 / 3, 9 / 2, 9 / 1])
+
+
+def test_the_tokens_asked_about_depend_on_the_seed():
+    held_out = torch.arange(5, 65).reshape(10, 6)
+    train = torch.arange(5, 65).repeat_interleave(torch.arange(60))[None]  # every word as often as its place
+    one, same, other = (frequency_losses(train, held_out, 65, share=0.5, seed=seed).tolist() for seed in (1, 1, 2))
+    assert one == same != other
+
+
 def test_guesses_follow_what_stands_to_the_left_and_to_the_right(tokenizer, trained):
     assert guesses(trained, tokenizer, "the [MASK] is hot and sweet")[0][0] == "tea"
     assert guesses(trained, tokenizer, "狗很[MASK]也很老")[0][0] == "吵"
@@ -176,6 +230,15 @@ def test_text_vectors_do_not_depend_on_the_other_texts(tokenizer, trained):
     beside = text_vectors(trained, tokenizer, ["the tea is hot and sweet", "the dog", ""])
     torch.testing.assert_close(beside[1], alone[0])
     assert beside[2].tolist() == [0.0] * CONFIG.d and not torch.equal(beside[0], beside[1])
+
+
+def test_a_text_vector_is_the_mean_over_its_own_tokens_of_the_first_block(tokenizer, trained):
+    found = text_vectors(trained, tokenizer, ["the dog", "the tea is hot and sweet", "the tea is hot and sweet and loud"])
+    for vector, text in zip(found, ["the dog", "the tea is hot and sweet"]):
+        with torch.inference_mode():
+            tokens = trained.bert(torch.tensor([tokenizer.encode(text).ids])).last_hidden_state[0]  # (t, d), no padding
+        torch.testing.assert_close(vector, tokens.mean(0))
+    torch.testing.assert_close(found[2], found[1])
 
 
 @pytest.mark.parametrize("train", [torch.full((4, 5), 7), torch.full((4, 6), 60), torch.full((6,), 7)])
