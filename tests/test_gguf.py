@@ -105,6 +105,22 @@ def test_a_file_that_is_cut_off_is_refused_by_name(tmp_path, rng, length):
         read_llama(tmp_path / "cut.gguf")
 
 
+def test_the_weights_stay_when_the_file_is_written_over(tmp_path, rng):
+    raw, expected = toy(rng)
+    (tmp_path / "toy.gguf").write_bytes(raw)
+    weights, _ = read_llama(tmp_path / "toy.gguf")
+    (tmp_path / "toy.gguf").write_bytes(b"\xff" * len(raw))
+    np.testing.assert_array_equal(weights["model.norm.weight"], expected["model.norm.weight"])
+
+
+@pytest.mark.parametrize("length", [2**62, 2**63], ids=["more than the memory", "more than a file can have"])
+def test_a_header_with_an_endless_text_is_refused_by_name(tmp_path, length):
+    raw = struct.pack("<4sIQQ", b"GGUF", 3, 0, 1) + text("name") + struct.pack("<IQ", 8, length)
+    (tmp_path / "endless.gguf").write_bytes(raw)
+    with pytest.raises(AssetError, match="endless.gguf is no GGUF file of a Llama, or damaged"):
+        read_llama(tmp_path / "endless.gguf")
+
+
 def test_tensors_of_another_kind_and_other_files_are_refused(tmp_path, rng):
     (tmp_path / "other.gguf").write_bytes(toy(rng, kind=2)[0])
     with pytest.raises(AssetError, match="other.gguf"):
