@@ -1,15 +1,15 @@
 """Learners that change with every event: averages of vectors, logistic regression, LinUCB, and Thompson sampling.
 
 Knows nothing about users, item ids, or files: an event is an item's vector and a reward. A learner is a frozen set of
-choices with a name and three calls, so that any of them can be asked, taught, and compared in the same way:
+choices with a name and four calls, so that any of them can be asked, taught, and compared in the same way:
 
     state = learner.start(d)                   what is known before the first event
     state = learner.update(state, x, reward)   after one more event; the work is the same for the first and the millionth
-    learner.scores(state, items, rng)          (n) for items (n, d): what to put first
+    learner.query(state)                       (d) the user's vector: the larger its product with an item, the better
+    learner.scores(state, items, rng)          (n) for items (n, d): what to put first, exploration included
 
-`reward` is above zero for a like, below zero for a dislike; its size says how much. RunningMean, Decay, and Rocchio have
-`learner.query(state)` too, the user's vector (d). An update is pure: the state that came stays as it was. LinUCB and
-Thompson sampling are the exception; `LinearPosterior` says why.
+`reward` is above zero for a like, below zero for a dislike; its size says how much. An update is pure: the state that came
+stays as it was. LinUCB and Thompson sampling are the exception; `LinearPosterior` says why.
 """
 
 from __future__ import annotations
@@ -198,6 +198,10 @@ class Logistic:
         step = self.learning_rate * reward * surprise
         return LinearModel(state.weights + x * step, state.bias + step)
 
+    def query(self, state: LinearModel) -> np.ndarray:
+        """(d) the weights."""
+        return state.weights
+
     def scores(self, state: LinearModel, items: np.ndarray, rng=None) -> np.ndarray:
         """(n) log odds of a like for items (n, d); nothing is drawn."""
         return items @ state.weights + state.bias
@@ -330,6 +334,10 @@ class LinUCB:
         """
         state.update(x, reward, fading=1 - 0.5 ** (1 / self.half_life))
         return state
+
+    def query(self, state: LinearPosterior) -> np.ndarray:
+        """(d) the mean of the weights."""
+        return state.mean
 
     def scores(self, state: LinearPosterior, items: np.ndarray, rng=None) -> np.ndarray:
         """(n) the upper ends of what items (n, d) may be worth; nothing is drawn."""
