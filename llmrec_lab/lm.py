@@ -19,7 +19,7 @@ from llmrec_lab.assets import asset_files, packaged, sha256_of
 from llmrec_lab.errors import AssetError, DataError
 from llmrec_lab.text import clean
 
-ANSWERS_SHA256 = "a00cb94bd8b921579b5f80f0ec042611493f180ffdf6a818051f67c15d8a2865"
+ANSWERS_SHA256 = "ef13231afdade22871226831310808b83db5f9a5528decf1deb09592f357f308"
 MAX_TOKENS = 2048  # of a prompt and its answer; a processor reads some hundred a second
 MEMORY_TOKENS = 16_384  # what is kept of the prompt, once for each option: 46 kB a token for smollm2, so 750 MB at most
 
@@ -137,28 +137,29 @@ class LanguageModel:
         prompt_ids = torch.tensor([self.prompt_ids(prompt, room=max(map(len, answers)))], device=self.device)  # (1, p)
         read = self.model(prompt_ids, logits_to_keep=1)
         at_once = max(1, MEMORY_TOKENS // prompt_ids.shape[1])
-        found = []
-        for start in range(0, len(answers), at_once):
-            found += self.go_on(answers[start : start + at_once], read.logits, deepcopy(read.past_key_values))
-        return found
+        found = {}
+        for length in sorted(set(map(len, answers))):  # answers of one length need no padding, which would cost time
+            alike = [place for place, answer in enumerate(answers) if len(answer) == length]
+            for start in range(0, len(alike), at_once):
+                places = alike[start : start + at_once]
+                rows = self.go_on([answers[place] for place in places], read.logits, deepcopy(read.past_key_values))
+                found |= zip(places, rows)
+        return [found[place] for place in range(len(answers))]
 
-    def go_on(self, answers: list[list[int]], logits: torch.Tensor, memory) -> list[np.ndarray]:
-        """Log-likelihoods of b answers to a prompt that was read already.
+    def go_on(self, answers: list[list[int]], logits: torch.Tensor, memory) -> np.ndarray:
+        """(b, t) log-likelihoods of b answers of t tokens to a prompt that was read already.
 
         Args:
-            answers: b lists of token ids.
+            answers: b lists of t token ids.
             logits: (1, 1, vocabulary) of the token behind the prompt.
             memory: keys and values of the prompt's tokens, to be used up.
         """
-        longest = max(map(len, answers))
-        # What pads the end comes after all that counts, so a causal model needs no mask for it.
-        ids = torch.tensor([row + [0] * (longest - len(row)) for row in answers], device=self.device)  # (b, t)
+        ids = torch.tensor(answers, device=self.device)  # (b, t)
         logits = logits.expand(len(answers), -1, -1)  # (b, 1, vocabulary)
-        if longest > 1:
+        if ids.shape[1] > 1:
             memory.batch_repeat_interleave(len(answers))
             logits = torch.cat([logits, self.model(ids[:, :-1], past_key_values=memory).logits], dim=1)  # (b, t, vocabulary)
-        chances = logits.gather(2, ids[:, :, None])[:, :, 0] - logits.logsumexp(2)  # (b, t)
-        return [row[: len(answer)] for row, answer in zip(chances.cpu().numpy(), answers)]
+        return (logits.gather(2, ids[:, :, None])[:, :, 0] - logits.logsumexp(2)).cpu().numpy()
 
     def prompt_ids(self, prompt: str, room: int) -> list[int]:
         """The tokens of a prompt in the chat template; DataError if it leaves no room for so many more tokens."""
@@ -274,15 +275,14 @@ def load_from_hub(name: str):
 
 @dataclass(frozen=True)
 class RecordedAnswers:
-    """What a model said about each of 200 generated people, recorded once because asking takes minutes.
+    """What a model said about the wishes of 200 generated people, recorded once because asking takes minutes.
 
     The people are `generate_people(load_films().catalog, 200, rng=0)`; tools/record_answers.py asked.
 
     Args:
         model, file, sha256: which weights answered.
         date: when, as year-month-day.
-        template: the prompt, with `{films}` where the titles belong.
-        last_films: how many titles the model was shown, the latest ones.
+        template: the prompt, with `{wish}` where the wish belongs.
         likelihoods: a row for each user id, a column for each option: mean log-likelihood of its tokens, in nats.
     """
 
@@ -291,12 +291,11 @@ class RecordedAnswers:
     sha256: str
     date: str
     template: str
-    last_films: int
     likelihoods: pd.DataFrame
 
-    def prompt(self, titles) -> str:
-        """The prompt about a person who watched films of these titles, oldest first."""
-        return self.template.format(films="; ".join(titles[-self.last_films :]))
+    def prompt(self, wish: str) -> str:
+        """What the model was asked about a wish."""
+        return self.template.format(wish=wish)
 
 
 def recorded_answers() -> RecordedAnswers:
@@ -312,8 +311,8 @@ def recorded_answers() -> RecordedAnswers:
         >>> answers = recorded_answers()
         >>> answers.model, answers.likelihoods.shape
         ('smollm2', (200, 21))
-        >>> answers.prompt(["Alien (1979)", "Heat (1995)"]).splitlines()[0]
-        'Somebody watched these films: Alien (1979); Heat (1995).'
+        >>> answers.prompt("I like westerns").splitlines()[0]
+        'I like westerns.'
     """
     path = packaged("data/taste_answers.json")
     if sha256_of(path) != ANSWERS_SHA256:

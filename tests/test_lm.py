@@ -109,12 +109,24 @@ def test_of_equally_likely_options_the_first_is_chosen(model):
         assert model.choose(PROMPT, options).answer == options[0]
 
 
-def test_the_prompt_is_read_once_for_all_options(model, monkeypatch):
+def test_the_prompt_is_read_once_and_options_of_one_length_together(model, monkeypatch):
     read = []
     forward = model.model.forward
     monkeypatch.setattr(model.model, "forward", lambda ids, **more: read.append(tuple(ids.shape)) or forward(ids, **more))
-    model.choose(PROMPT, OPTIONS)
-    assert read == [(1, 8), (4, 3)]  # the last token of an answer is asked about and not read
+    model.choose(PROMPT, [*OPTIONS, "the sea"])
+    assert read == [(1, 8), (2, 1), (1, 3)]  # the last token of an answer is asked about and not read
+
+
+def test_no_more_options_are_read_at_once_than_the_memory_allows(model, monkeypatch):
+    rows, forward = [], model.model.forward
+    monkeypatch.setattr(model.model, "forward", lambda ids, **more: rows.append(len(ids)) or forward(ids, **more))
+    monkeypatch.setattr(lm, "MEMORY_TOKENS", 2 * 8)  # a prompt of eight tokens, twice
+    model.choose(PROMPT, ["the moon", "the war", "the sea", "the house", "the train"])
+    assert rows == [1, 2, 2, 1]
+
+
+def test_a_model_is_there_to_answer_and_not_to_learn(model):
+    assert not model.model.training
 
 
 def test_a_model_without_a_template_reads_the_prompt_as_it_is():
@@ -158,6 +170,16 @@ def test_draws_have_the_probabilities_of_the_model_at_a_temperature(model):
             assert drawn.count(word) / 100 == pytest.approx(p, abs=4 * (p * (1 - p) / 100) ** 0.5 + 0.01)
 
 
+def test_draws_are_from_all_tokens_and_not_from_the_likeliest_alone(model, monkeypatch):
+    monkeypatch.setattr(model.model.generation_config, "top_k", 1)
+    assert len({model.complete(PROMPT, 4, temperature=1.0, seed=seed) for seed in range(5)}) > 1
+
+
+def test_a_completion_has_no_spaces_around_it(model, monkeypatch):
+    monkeypatch.setattr(model.tokenizer, "decode", lambda ids, **options: " The moon.\n")
+    assert model.complete(PROMPT) == "The moon."
+
+
 # Bad input
 
 
@@ -188,6 +210,11 @@ def test_a_prompt_that_leaves_no_room_is_refused_with_the_numbers(model):
         model.complete("what " * 32, max_tokens=6)
     with pytest.raises(DataError, match="the prompt has 8 tokens and the answer up to 33"):
         model.score(PROMPT, "war " * 33)
+
+
+def test_the_longest_option_has_to_have_room_too(model):
+    with pytest.raises(DataError, match="the prompt has 8 tokens and the answer up to 33"):
+        model.choose(PROMPT, ["war", "war " * 33])
 
 
 def test_a_megabyte_is_refused(smollm2):
@@ -256,20 +283,15 @@ def test_recorded_answers_that_were_changed_are_refused(tmp_path, monkeypatch):
         recorded_answers()
 
 
-@pytest.fixture(scope="module")
-def people(films):
-    from llmrec_lab.datasets.people import generate_people
+def test_asking_again_gives_the_recorded_answers(smollm2, films):
+    from llmrec_lab.datasets.people import generate_people, wish_for
 
-    return generate_people(films.catalog, 200, rng=0)
-
-
-def test_asking_again_gives_the_recorded_answers(smollm2, films, people):
     answers = recorded_answers()
-    histories = people.interactions.histories(films.catalog)
+    people = generate_people(films.catalog, 200, rng=0)
+    assert list(people.tastes) == list(answers.likelihoods.index)
     for row in (0, 77, 199):
-        assert histories.user_ids[row] == answers.likelihoods.index[row]
-        items = histories.items[histories.starts[row] : histories.starts[row + 1]]
-        live = smollm2.choose(answers.prompt(films.catalog.titles[items]), list(answers.likelihoods.columns)).likelihoods
+        wish = wish_for(list(people.tastes.values())[row], films.catalog)
+        live = smollm2.choose(answers.prompt(wish), list(answers.likelihoods.columns)).likelihoods
         recorded = answers.likelihoods.iloc[row]
         pd.testing.assert_series_equal(pd.Series(live), recorded, check_names=False, atol=0.01, rtol=0)
         # Where two options are this close, another processor may choose the other one.

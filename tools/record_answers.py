@@ -1,4 +1,4 @@
-"""Record what the small language model says about the tastes of generated people: data/taste_answers.json.
+"""Record which genres the small language model finds in the wishes of generated people: data/taste_answers.json.
 
     python tools/record_answers.py
 
@@ -13,13 +13,13 @@ import pandas as pd
 
 from llmrec_lab.assets import ASSETS
 from llmrec_lab.datasets.films import load_films
-from llmrec_lab.datasets.people import generate_people
+from llmrec_lab.datasets.people import generate_people, wish_for
 from llmrec_lab.lm import RecordedAnswers, load_language_model
 
 OUT = Path(__file__).resolve().parent.parent / "data" / "taste_answers.json"
 MODEL = "smollm2"
-TEMPLATE = "Somebody watched these films: {films}.\nWhich genre of films does this person like? Answer with one word."
-LAST_FILMS = 8  # more would take longer to read than a lesson has
+# Chosen among seven prompts on 30 other people (seed 1), by the F1 of the genres that it finds.
+TEMPLATE = "{wish}.\nWhich film genre did I name? Answer with one word."
 FEWEST = 20  # films of a genre that may be an answer; a taste has as many
 
 
@@ -30,11 +30,10 @@ def main():
     genres = sorted(counts.index[counts >= FEWEST])
     file = ASSETS[MODEL].files[0]
     today = date.today().isoformat()
-    record = RecordedAnswers(MODEL, file.name, file.sha256, today, TEMPLATE, LAST_FILMS, pd.DataFrame())
+    record = RecordedAnswers(MODEL, file.name, file.sha256, today, TEMPLATE, pd.DataFrame())
     model, found = load_language_model(MODEL), {}
-    for person, events in people.interactions.frame.groupby("user_id"):
-        titles = catalog.titles[catalog.positions(events["item_id"])]
-        choice = model.choose(record.prompt(titles), genres)
+    for person, tastes in people.tastes.items():
+        choice = model.choose(record.prompt(wish_for(tastes, catalog)), genres)
         found[person] = [round(value, 4) for value in choice.likelihoods.values()]
         print(person, choice.answer, flush=True)
     write(vars(record) | {"options": genres, "likelihoods": found})
