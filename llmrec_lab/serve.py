@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import socket
 import threading
 import time
@@ -186,7 +187,9 @@ def bad_data(_, problem: DataError) -> Response:
 
 
 def nothing_stored(_, problem: LogError) -> Response:
-    return Refused(429, f"nothing was stored: {problem}", RETRY).response()
+    """The reason, which names files of the server, goes to its own output."""
+    logging.getLogger("uvicorn.error").error("%s", problem)
+    return Refused(429, "nothing was stored: the event log can take nothing now; wait, then send it again", RETRY).response()
 
 
 def bad_shape(_, problem: RequestValidationError) -> Response:

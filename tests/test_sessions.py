@@ -1,4 +1,4 @@
-"""Sessions: a user's events in order, the newest slate for everybody who watches, and nothing that the log cannot restore."""
+"""Sessions: a user's events in order, the newest slate for who watches, nothing that the log cannot restore."""
 
 import asyncio
 import threading
