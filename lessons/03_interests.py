@@ -232,7 +232,7 @@ print(len(concepts.names), "concepts, such as", [concepts.names[i] for i in (0, 
 
 # %%
 x = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.6, 0.0, 0.8]])  # three concepts; the first and third overlap
-u, price = np.array([0.9, 0.4, 0.0]), 0.2
+u, price = np.array([0.9, 0.4, 0.05]), 0.2
 a = np.zeros(3)
 for _ in range(50):
     for i in range(3):
@@ -241,7 +241,7 @@ for _ in range(50):
 print(a.round(3))
 
 # %% [markdown]
-# The third concept overlaps with the first and explains nothing that is left: it drops out. Does the library agree?
+# The third concept overlaps with the first, and what is left is not worth its price: it drops out. Does the library agree?
 
 # %%
 from llmrec_lab.interests import lasso
@@ -318,7 +318,7 @@ print("avoid:", [concepts.names[c] for c in np.flatnonzero(found.avoid)])
 # %%
 sums = found.codes.sum(axis=1)
 claim("no weight is negative, and those of each interest sum to 1", found.codes.min() >= 0 and np.allclose(sums, 1))
-claim("of thousands of concepts each interest uses fewer than ten", int((found.codes > 0).sum(axis=1).max()) < 10)
+claim("of thousands of concepts each interest uses at most three", int((found.codes > 0).sum(axis=1).max()) <= 3)
 
 # %% [markdown]
 # ## 4. A history as clusters
