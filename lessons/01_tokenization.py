@@ -35,9 +35,7 @@
 import sys
 
 if "google.colab" in sys.modules:
-    sys.exit(
-        "Colab cannot install llmrec_lab: it has no published address yet. Run this notebook in a copy of the repository."
-    )
+    sys.exit("Colab cannot install llmrec_lab: it has no published address. Use a copy of the repository.")
 from llmrec_lab.exercises import check, claim, hint, quiz, recap
 
 recap("01")
@@ -60,7 +58,8 @@ print(one, other, one == other, len(one), len(other))
 # %%
 import unicodedata
 
-claim("composed, both titles are the same text", unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other))
+composed = [unicodedata.normalize("NFC", title) for title in (one, other)]
+claim("composed, both titles are the same text", composed[0] == composed[1])
 
 # %% [markdown]
 # The library's `clean` does this, and removes what cannot be seen: control characters and superfluous spaces. Which of
@@ -69,7 +68,8 @@ claim("composed, both titles are the same text", unicodedata.normalize("NFC", on
 # %%
 from llmrec_lab.text import clean
 
-raw = ["French  comedies", "French comedies\x00", " French\ncomedies ", "French comedies😀", "Ｆｒｅｎｃｈ ｃｏｍｅｄｉｅｓ"]
+raw = ["French  comedies", "French comedies\x00", " French\ncomedies "]
+raw += ["French comedies😀", "Ｆｒｅｎｃｈ ｃｏｍｅｄｉｅｓ"]
 print(*(clean(text) for text in raw), sep="\n")
 
 # %% [markdown]
@@ -83,20 +83,22 @@ print(*(clean(text) for text in raw), sep="\n")
 # before cleaning, and how many after?
 
 # %%
-print(len(set(raw)), "before cleaning,", len({clean(text) for text in raw}), "after")
-claim("cleaning finds duplicates that look different to a computer", len({clean(text) for text in raw}) < len(set(raw)))
+before, after = set(raw), {clean(text) for text in raw}
+print(len(before), "before cleaning,", len(after), "after")
+claim("cleaning finds duplicates that look different to a computer", len(after) < len(before))
 
 # %% [markdown]
 # ## 2. A vocabulary by hand
 #
-# A network computes with numbers, so each piece of text needs one. Which pieces? Whole words would be clear, but
-# there is no end of words: names, new titles, typing errors. Single letters would be few, but a sentence becomes
-# long, and a letter means little. Language models take the way between: frequent words stay whole, rare ones are put
-# together from parts. Such a part is a **token**, the list of all tokens is the **vocabulary**, the place of a token in
-# that list is its **id**, and the program that cuts is the **tokenizer**.
+# A **neural network** is a long computation with numbers that were learned from examples. What goes in are numbers too, so
+# each piece of text needs one. Which pieces? Whole words would be clear, but there is no end of words: names, new titles,
+# typing errors. Single letters would be few, but a sentence becomes long, and a letter means little. Language models take
+# the way between: frequent words stay whole, rare ones are put together from parts. Such a part is a **token**, the list of
+# all tokens is the **vocabulary**, the place of a token in that list is its **id**, and the program that cuts is the
+# **tokenizer**.
 #
 # Where does a vocabulary come from? It is learned from text. We do it with the texts of five films. Step one: which
-# words are there, and how often?
+# words are there, and how often? (`segment` finds the words of a text; section 4 looks into it.)
 
 # %%
 from collections import Counter
@@ -161,6 +163,9 @@ for _ in range(60):
 vocabulary |= set(learned)
 print(learned[-8:])
 print(cut["spirits"], cut["bathhouse"])
+whole = {word for word in counts if cut[word] == [word]}
+repeated = {word for word in counts if counts[word] > 1}
+claim("whole are exactly the words that occur at least twice", whole == repeated)
 
 # %% [markdown]
 # A word that occurs several times has become one piece, and a word that occurs once is still in parts. That is all there
@@ -186,10 +191,11 @@ def wordpiece(word, vocabulary):
 
 for word in ("spirits", "spirited", "forester", "quiz"):
     print(word, wordpiece(word, vocabulary))
+claim("none of the words has a q", "q" not in "".join(counts))
 
 # %% [markdown]
-# *Forester* is in none of the five texts, and can be written all the same. *Quiz* cannot: no text here has a `q` or a
-# `z`. What a vocabulary was not learned from, it cannot write. Keep that in mind for section 4.
+# *Forester* is in none of the five texts, and can be written all the same. *Quiz* cannot, for want of a `q`. What a
+# vocabulary was not learned from, it cannot write. Keep that in mind for section 4.
 #
 # ## 3. A real tokenizer
 #
@@ -222,7 +228,7 @@ token_grid(minilm, "I like Hayao Miyazaki's anime")
 # %%
 sentence = minilm.encode("I like films")
 print(sentence.ids)
-claim("the input is ids, and the first of them is that of [CLS]", sentence.ids[0] == minilm.token_to_id("[CLS]"))
+claim("the input is ids, and the first is that of [CLS]", sentence.ids[0] == minilm.token_to_id("[CLS]"))
 
 # %% [markdown]
 # Is the real tokenizer the same thing as our few lines? We let both cut every word of all film texts, ours with the
@@ -237,12 +243,13 @@ words = sorted({word for text in plain for word, _ in minilm.pre_tokenizer.pre_t
 entries = minilm.get_vocab()
 ours = [wordpiece(word, entries) for word in words]
 theirs = [minilm.encode(word, add_special_tokens=False).tokens for word in words]
-print(f"{len(words):,} different words, {len(entries):,} entries, {sum(map(len, ours)) / len(words):.2f} pieces per word")
+print(f"{len(words):,} different words, {sum(map(len, ours)) / len(words):.2f} pieces per word")
 claim("ours and the real one cut every word of the catalog alike", ours == theirs)
 
 # %% [markdown]
 # They do. What is an id used for? It is a row number. The network has a table with a row of numbers for each entry, its
-# **embedding table**, and the first thing it does with an id is to fetch that row:
+# **embedding table**, and the first thing it does with an id is to fetch that row. How many rows are there, and how many
+# numbers in each?
 
 # %%
 from llmrec_lab import load_encoder
@@ -263,13 +270,14 @@ print(strangers, "-", minilm.decode([number for number in strangers if number < 
 claim("some ids of e5 have no row in the table of minilm", max(strangers) >= len(table))
 
 # %% [markdown]
-# Some would crash; the others would silently mean something else. Always load both from the same place.
+# Some would crash; the others would silently mean something else, here 樹 *tree* and two entries that are not in use.
+# Always load both from the same place.
 #
 # > **Check the article: word vectors.** BERT is listed as a "word embedding" next to word2vec and GloVe, as if it gave
 # > every word a vector.
 #
 # The table does; the network does not stop there. For every token it puts out a new vector, made with a look at the
-# whole text. (Its second input, all ones here, is the mask of section 5.) Take the word *western* in two sentences:
+# whole text. (Its second input, `mask`, is all ones here; section 5 is about it.) Take the word *western* in two sentences:
 
 # %%
 import torch
@@ -280,15 +288,17 @@ from llmrec_lab.scoring import cosine
 @torch.inference_mode()  # compute only, and keep nothing for training
 def vector_of(word, text):
     row = minilm.encode(text)
-    out = encoder.bert(torch.tensor([row.ids]), torch.ones(1, len(row.ids), dtype=torch.bool))  # (1, t, 384)
-    return row.ids[row.tokens.index(word)], out[0, row.tokens.index(word)].numpy()
+    mask = torch.ones(1, len(row.ids), dtype=torch.bool)
+    out = encoder.bert(torch.tensor([row.ids]), mask)  # (1, t, 384)
+    place = row.tokens.index(word)
+    return row.ids[place], out[0, place].numpy()
 
 
 genre = vector_of("western", "a western with cowboys and a sheriff")
 region = vector_of("western", "a film set in western Germany")
 similar = cosine(genre[1], region[1])
 print("ids:", genre[0], region[0], "- cosine of the vectors:", round(similar, 2))
-claim("one word has one id, and another vector in another sentence", genre[0] == region[0] and similar < 0.9)
+claim("the id is the same in both sentences, and the vector is not", genre[0] == region[0] and similar < 0.9)
 
 # %% [markdown]
 # Such a vector is **contextual**: it belongs to one occurrence of a word. Lesson 02 goes into that.
@@ -305,11 +315,9 @@ for text in ("great film😀", "great film 😀", "Ｆｒｅｎｃｈ films", "I
 # letters into ordinary ones:
 
 # %%
-wide = "Ｆｒｅｎｃｈ films"
-print(minilm.encode(unicodedata.normalize("NFKC", wide)).tokens)
-claim(
-    "folding full-width letters brings the word back", "french" in minilm.encode(unicodedata.normalize("NFKC", wide)).tokens
-)
+folded = minilm.encode(unicodedata.normalize("NFKC", "Ｆｒｅｎｃｈ films"))
+print(*folded.tokens)
+claim("folding full-width letters brings the word back", "french" in folded.tokens)
 
 # %% [markdown]
 # And whoever types `[SEP]` puts a control token into the middle of the text. One switch makes the tokenizer read it as
@@ -347,8 +355,9 @@ for text in (films_and_science, cheap_and_durable):
 from llmrec_lab.text import unknown_shares
 
 both = [films_and_science, cheap_and_durable]
-by_hand = [minilm.encode(text).tokens.count("[UNK]") / len(text) for text in both]  # one token per character here
-print("minilm by hand", by_hand, "- by the library", unknown_shares(minilm, both), "- e5", unknown_shares(e5, both))
+by_hand = [minilm.encode(text).tokens.count("[UNK]") / len(text) for text in both]  # a token per character
+print("minilm by hand", by_hand, "- by the library", unknown_shares(minilm, both))
+print("e5", unknown_shares(e5, both))
 
 # %%
 claim("the English vocabulary turns most characters of both sentences into [UNK]", min(by_hand) > 0.5)
@@ -364,7 +373,7 @@ claim("e5 keeps every character of both", unknown_shares(e5, both).max() == 0)
 like, hate = "我喜欢喜剧", "我讨厌喜剧"
 print(*minilm.encode(like).tokens)
 print(*minilm.encode(hate).tokens)
-claim("to minilm, liking and hating comedies are the same ids", minilm.encode(like).ids == minilm.encode(hate).ids)
+claim("to minilm, liking and hating are the same ids", minilm.encode(like).ids == minilm.encode(hate).ids)
 claim("to e5 they are not", e5.encode(like).ids != e5.encode(hate).ids)
 
 # %% [markdown]
@@ -379,9 +388,11 @@ wishes = {"science fiction": "我喜欢科幻电影", "animation": "我喜欢动
 multilingual = load_encoder("e5")
 ranked = {}
 for model in (encoder, multilingual):
-    scores = model.encode(list(wishes.values())) @ model.encode(list(world.texts)).T  # (3, 5), cosines: all lengths are 1
+    wish_vectors, film_vectors = model.encode(list(wishes.values())), model.encode(list(world.texts))
+    scores = wish_vectors @ film_vectors.T  # (3, 5), cosines: all lengths are 1
     ranked[model.name] = [world.titles[order].tolist() for order in np.argsort(-scores)]
-pd.DataFrame({name: [" > ".join(titles[:3]) for titles in rows] for name, rows in ranked.items()}, index=list(wishes))
+shown = {name: [" > ".join(titles[:3]) for titles in rows] for name, rows in ranked.items()}
+pd.DataFrame(shown, index=list(wishes))
 
 # %%
 claim(
@@ -389,7 +400,10 @@ claim(
     all(row == ranked["minilm"][0] for row in ranked["minilm"]),
 )
 claim("e5 puts science fiction first for the first wish", ranked["e5"][0][:2] == ["Alien", "Blade Runner"])
-claim("and animation first for the second", set(ranked["e5"][1][:2]) == {"My Neighbor Totoro", "Spirited Away"})
+claim(
+    "and animation first for the second",
+    set(ranked["e5"][1][:2]) == {"My Neighbor Totoro", "Spirited Away"},
+)
 
 # %% [markdown]
 # `minilm` answers every Chinese wish with the same list, and the list looks like any other. `e5` gets two of three right;
@@ -406,15 +420,17 @@ from llmrec_lab.metrics import bootstrap_interval
 smollm2 = load_tokenizer("smollm2")
 tokenizers = {"minilm": minilm, "e5": e5, "smollm2": smollm2}
 chinese = load_reviews("zh")["text"].sample(frac=1, random_state=0).tolist()  # shuffled
-unread = {name: bootstrap_interval(unknown_shares(tokenizer, chinese[:1000])) for name, tokenizer in tokenizers.items()}
-print(*(f"{name:8} unread: {share}" for name, share in unread.items()), sep="\n")
+unread = {}
+for name, tokenizer in tokenizers.items():
+    unread[name] = bootstrap_interval(unknown_shares(tokenizer, chinese[:1000]))
+    print(f"{name:8} unread: {unread[name]}")
 
 # %% [markdown]
 # (In brackets: the 95% bootstrap interval. Draw a thousand reviews again and again; 95% of the means lie in this range.
 # Lesson 05 explains it.)
 
 # %%
-claim("minilm leaves more than half of a Chinese review unread, beyond the interval", unread["minilm"].low > 0.5)
+claim("minilm leaves more than half of a review unread, beyond the interval", unread["minilm"].low > 0.5)
 claim("e5 leaves less than one character in a hundred unread", unread["e5"].high < 0.01)
 claim("smollm2 leaves none unread", unread["smollm2"].high == 0)
 
@@ -433,10 +449,10 @@ print(row.tokens, ["科幻"[start:end] for start, end in row.offsets])
 
 # %%
 characters = sum(len("".join(text.split())) for text in chinese[:1000])
-per_character = {
-    name: sum(len(row.ids) for row in tokenizer.encode_batch(chinese[:1000], add_special_tokens=False)) / characters
-    for name, tokenizer in tokenizers.items()
-}
+per_character = {}
+for name, tokenizer in tokenizers.items():
+    encoded = tokenizer.encode_batch(chinese[:1000], add_special_tokens=False)
+    per_character[name] = sum(len(row.ids) for row in encoded) / characters
 print(*(f"{name:8} {number:.2f} tokens per character" for name, number in per_character.items()), sep="\n")
 claim("smollm2 needs more than twice the tokens of e5", per_character["smollm2"] > 2 * per_character["e5"])
 
@@ -452,10 +468,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 own = Tokenizer(models.WordPiece(unk_token="[UNK]"))
 own.normalizer, own.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-own.train_from_iterator(
-    chinese[2000:],
-    trainers.WordPieceTrainer(vocab_size=8000, limit_alphabet=8000, special_tokens=["[UNK]"], show_progress=False),
-)
+sizes = {"vocab_size": 8000, "limit_alphabet": 8000}  # in all, and characters among them at most
+trainer = trainers.WordPieceTrainer(**sizes, special_tokens=["[UNK]"], show_progress=False)
+own.train_from_iterator(chinese[2000:], trainer)
 rate = bootstrap_interval(unknown_shares(own, chinese[:2000]))
 print(f"unread: {rate}")
 claim("a vocabulary of our own leaves less than 5% of unseen reviews unread", rate.high < 0.05)
@@ -519,7 +534,8 @@ print(mask)
 # %%
 from llmrec_lab.text import pad
 
-claim("the library makes the same ids and the same mask", (pad(rows)[0] == ids).all() and (pad(rows)[1] == mask).all())
+theirs = pad(rows)
+claim("the library makes the same ids and mask", (theirs[0] == ids).all() and (theirs[1] == mask).all())
 
 # %% [markdown]
 # Does the mask do its work? We compute the vectors of all tokens three times: each text alone, all in one batch with the
@@ -529,7 +545,8 @@ claim("the library makes the same ids and the same mask", (pad(rows)[0] == ids).
 # %%
 @torch.inference_mode()
 def network(ids, mask):
-    return encoder.bert(torch.tensor(np.array(ids)), torch.tensor(np.array(mask), dtype=torch.bool)).numpy()  # (b, t, 384)
+    ids, mask = torch.tensor(np.array(ids)), torch.tensor(np.array(mask), dtype=torch.bool)
+    return encoder.bert(ids, mask).numpy()  # (b, t, 384)
 
 
 def largest_difference(out):
@@ -537,7 +554,8 @@ def largest_difference(out):
     return max(np.abs(out[i, : len(row)] - alone[i]).max() for i, row in enumerate(rows))
 
 
-with_mask, without = largest_difference(network(ids, mask)), largest_difference(network(ids, np.ones_like(mask)))
+with_mask = largest_difference(network(ids, mask))
+without = largest_difference(network(ids, np.ones_like(mask)))
 print(f"largest difference: {with_mask:.4f} with the mask, {without:.4f} without")
 claim("a batch with its mask gives what the texts give one by one", with_mask < 1e-5)
 claim("without the mask, vectors depend on the other texts of the batch", without > 0.1)
@@ -548,8 +566,8 @@ claim("without the mask, vectors depend on the other texts of the batch", withou
 
 # %%
 cats = pad(rows, filler=minilm.token_to_id("cat"))[0]
-real = mask.astype(bool)
-claim("padding with cats changes nothing", np.abs(network(cats, mask) - network(ids, mask))[real].max() < 1e-5)
+change = np.abs(network(cats, mask) - network(ids, mask))[mask.astype(bool)]  # at the real tokens
+claim("padding with cats changes nothing", change.max() < 1e-5)
 
 # %% [markdown]
 # The library's `encode` pads and masks for us. Is that true for real texts, too? Sixty films, together and one by one:
@@ -582,7 +600,8 @@ pd.DataFrame([row.tokens, inputs, labels], index=["text", "input", "label"])
 both_ids, both_mask = pad([inputs, minilm.encode("a film").ids])
 print(both_ids)
 print(both_mask.astype(int))
-claim("the padding mask is 1 where [MASK] stands", bool(both_mask[both_ids == minilm.token_to_id("[MASK]")].all()))
+asked = both_ids == minilm.token_to_id("[MASK]")
+claim("the padding mask is 1 where [MASK] stands", asked.any() and both_mask[asked].all())
 claim("and 0 exactly where [PAD] stands", ((both_ids == minilm.token_to_id("[PAD]")) == ~both_mask).all())
 
 # %% [markdown]
@@ -605,14 +624,15 @@ pd.concat({name: pd.DataFrame(grid, index=tokens, columns=tokens) for name, grid
 # attention on random vectors, with each of the two masks. (What attention computes is a topic of lesson 02.)
 
 # %%
-before = torch.randn(1, 4, 8, generator=torch.Generator().manual_seed(0))  # one text, 4 tokens, 8 numbers each
+before = torch.randn(1, 4, 8, generator=torch.Generator().manual_seed(0))  # a text of 4 tokens
 after = before.clone()
 after[0, 3] += 1  # another last word
 attend = torch.nn.functional.scaled_dot_product_attention
 moved = {}
 for name, grid in looks.items():
     allowed = torch.tensor(grid, dtype=torch.bool)
-    moved[name] = (attend(after, after, after, allowed) - attend(before, before, before, allowed))[0, 0].abs().max().item()
+    change = attend(after, after, after, allowed) - attend(before, before, before, allowed)  # (1, 4, 8)
+    moved[name] = change[0, 0].abs().max().item()  # of the first token
 claim("in BERT, the first token notices another last word", moved["BERT"] > 0.01)
 claim("in GPT, it does not", moved["GPT"] == 0)
 
@@ -630,9 +650,10 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from llmrec_lab.assets import asset_files
 
-names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
+names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
 tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(asset_files("minilm")["tokenizer.json"]), **names)
-tiny_bert = BertModel(BertConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64)).eval()
+tiny = BertConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64)
+tiny_bert = BertModel(tiny).eval()
 
 # %% [markdown]
 # > **Check the article: four lines.** `tokenizer.encode(text)` is called the step that encodes *and masks*; then comes
@@ -655,7 +676,7 @@ claim("the call returns both", set(encoded) == {"input_ids", "attention_mask"})
 try:
     tiny_bert(encoded)
 except AttributeError as problem:
-    print(type(problem).__name__, "and an empty message:", str(problem) == "")
+    print(type(problem).__name__, f"with the message {str(problem)!r}")
 with torch.inference_mode():
     out = tiny_bert(**encoded)
 print(tuple(out.last_hidden_state.shape), tuple(out.pooler_output.shape))
@@ -693,7 +714,8 @@ claim("a tokenizer without a stated maximum has no useful one", tokenizer.model_
 # %%
 long = "A film about the sea. " * 60
 loved, hated = encoder.encode([long + "I loved it.", long + "I hated it."])
-print(len(minilm.encode(long).ids), "tokens before the opinion is told")
+read = encoder.tokenizer.truncation["max_length"]
+print(len(minilm.encode(long).ids), "tokens before the opinion is told, and", read, "are read")
 claim("two opinions after token 256 give the same vector", np.abs(loved - hated).max() == 0)
 
 # %% [markdown]
@@ -726,7 +748,7 @@ cost = {
     "buckets": padded_tokens(np.sort(film_lengths), batch_size=32),
     "real tokens": int(film_lengths.sum()),
 }
-pd.Series(cost)
+print(*(f"{name:27} {tokens:>8,}" for name, tokens in cost.items()), sep="\n")
 
 # %% [markdown]
 # By hand, one bucket is the length of its last text, times its size. Does that agree with the library?
@@ -736,8 +758,11 @@ ordered = np.sort(film_lengths)
 buckets = [ordered[start : start + 32] for start in range(0, 400, 32)]
 by_hand = sum(len(bucket) * bucket[-1] for bucket in buckets)
 claim("buckets counted by hand are what the library counts", by_hand == cost["buckets"])
-claim("buckets compute at most a third of the tokens that padding to 128 does", cost["buckets"] <= cost["padded to 128"] / 3)
-claim("and less than padding to the longest of the batch", cost["buckets"] < cost["to the longest of the batch"])
+claim(
+    "buckets compute at most a third of the tokens that padding to 128 does",
+    cost["buckets"] <= cost["padded to 128"] / 3,
+)
+claim("and less than without sorting", cost["buckets"] < cost["to the longest of the batch"])
 
 # %% tags=["nbval-ignore-output"]
 from llmrec_lab.plots import new_axes, picture
@@ -745,10 +770,11 @@ from llmrec_lab.plots import new_axes, picture
 ax = new_axes(height=2.4)
 ax.barh(list(cost), list(cost.values()), color="#33638d")
 ax.invert_yaxis()
+ax.xaxis.set_major_formatter("{x:,.0f}")
 ax.set_xlabel("tokens computed for 400 films")
 ax.set_ylabel("how they are padded")
-in_words = "Bars of the tokens computed for 400 films. " + ", ".join(f"{name}: {value:,}" for name, value in cost.items())
-picture(ax, in_words + ".")
+numbers = ", ".join(f"{name}: {value:,}" for name, value in cost.items())
+picture(ax, f"Bars of the tokens computed for 400 films. {numbers}.")
 
 # %% [markdown]
 # Buckets are nearly as good as no padding at all. The library's `encode` works with them, and puts the vectors back into
@@ -756,10 +782,10 @@ picture(ax, in_words + ".")
 # looks at every place, so that part grows with the *square* of the padded length. Padding to 512, compared with buckets:
 
 # %%
-looks = {"padded to 512": 400 * 512**2, "buckets": int(sum(len(bucket) * bucket[-1] ** 2 for bucket in buckets))}
-times = {"tokens": cost["padded to 512"] / cost["buckets"], "looks": looks["padded to 512"] / looks["buckets"]}
+looks = sum(len(bucket) * bucket[-1] ** 2 for bucket in buckets)
+times = {"tokens": cost["padded to 512"] / cost["buckets"], "looks": 400 * 512**2 / looks}
 print({name: f"{ratio:.0f} times as many" for name, ratio in times.items()})
-claim("counted in looks, padding to 512 wastes even more than counted in tokens", times["looks"] > times["tokens"])
+claim("padding to 512 wastes even more looks than tokens", times["looks"] > times["tokens"])
 
 # %% [markdown]
 # ## 8. Your turn: a token explorer
