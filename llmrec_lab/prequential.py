@@ -14,6 +14,8 @@ import numpy as np
 from llmrec_lab.catalog import Catalog, Histories, Interactions
 from llmrec_lab.columns import RATING
 from llmrec_lab.errors import DataError
+from llmrec_lab.event_log import Event
+from llmrec_lab.feedback import state_parts
 from llmrec_lab.metrics import hits_from_ranks, ndcg, target_rank
 from llmrec_lab.ranking import DIGITS
 
@@ -176,6 +178,47 @@ def model_ranks(model, stretch: Stretch, order: np.ndarray, updates: bool = True
     """
     known = stretch.prefixes(updates)
     return ranks((model.scores(rows_of(known, at)) for at in blocks(stretch)), stretch, order)
+
+
+def state_ranks(lab, stretch: Stretch, order: np.ndarray, updates: bool = True) -> np.ndarray:
+    """The rank of every item asked for by the user state of a recommender: the whole of it, event by event.
+
+    Args:
+        lab: a Recommender, fitted on `stretch.train`. Its states learn likes, and dislikes as `less`.
+        stretch: what is asked; tens of milliseconds each on the films, so ask some users (`stretch.of`).
+        order: (n_items) from `ranking.id_order`, to break ties.
+        updates: False leaves every state as it is when the stretch begins.
+
+    Returns:
+        (q) ranks from 1 among the items that the user has not met.
+
+    Raises:
+        DataError: the recommender does not know a user who is asked.
+    """
+    unknown = [user for user in stretch.histories.user_ids[np.unique(stretch.users)] if not lab.knows(user)]
+    if unknown:
+        raise DataError(f"the recommender does not know user {unknown[0]!r:.60}; fit it on stretch.train")
+    scores = list(state_scores(lab, stretch, updates))
+    return ranks((np.array(scores[at]) for at in blocks(stretch)), stretch, order)
+
+
+def state_scores(lab, stretch: Stretch, updates: bool):
+    """The scores (n_items) of the user's state before each item that is asked for."""
+    state = None
+    for asked, begins, user in zip(stretch.asked, stretch.begins, stretch.histories.user_ids[stretch.users]):
+        if state is None or state.user_id != user:
+            state, done, scores = lab.user(user), begins, None
+        for event in range(done, asked if updates else begins):
+            state, scores = lab.feedback(state, as_event(lab.catalog, stretch, event, user)), None
+        done = max(done, asked) if updates else done
+        scores = state_parts(lab, state).values.sum(axis=1) if scores is None else scores
+        yield scores
+
+
+def as_event(catalog: Catalog, stretch: Stretch, entry: int, user_id: str) -> Event:
+    """An entry of the histories as the event that a live page would have sent."""
+    kind, item_id = "like" if stretch.rewards[entry] > 0 else "less", catalog.item_ids[stretch.histories.items[entry]]
+    return Event(f"e{entry}", user_id, item_id, kind, 1, int(stretch.histories.timestamps[entry]))
 
 
 def rows_of(histories: Histories, rows: slice) -> Histories:

@@ -4,13 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from llmrec_lab import Event, Recommender, load_encoder
 from llmrec_lab.baselines import EASE, MarkovChain, Popularity
 from llmrec_lab.catalog import Catalog, Interactions
 from llmrec_lab.datasets.tiny import tiny_world
 from llmrec_lab.errors import DataError
+from llmrec_lab.feedback import state_parts
 from llmrec_lab.metrics import ndcg, paired_interval, recall
 from llmrec_lab.online import Decay, LinUCB, Logistic, Rocchio, RunningMean
-from llmrec_lab.prequential import last_events, learner_ranks, model_ranks, per_user
+from llmrec_lab.prequential import last_events, learner_ranks, model_ranks, per_user, state_ranks
+from llmrec_lab.ranking import id_order
 
 N, D = 40, 6
 
@@ -24,6 +27,12 @@ def world():
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"]).astype({"user_id": str})
     frame["item_id"], frame["rating"] = catalog.item_ids[frame["item_id"]], rng.integers(1, 11, len(frame)) / 2
     return catalog, Interactions.from_frame(frame), rng.standard_normal((N, D))
+
+
+def frame_of(histories, catalog):
+    """Histories as a table."""
+    users, items = histories.user_ids[histories.rows()], catalog.item_ids[histories.items]
+    return pd.DataFrame({"user_id": users, "item_id": items, "timestamp": histories.timestamps})
 
 
 def by_hand(learner, vectors, stretch, updates):
@@ -162,6 +171,34 @@ def test_updating_beats_standing_still_beyond_the_interval_where_tastes_change()
     vectors, stretch = np.column_stack([np.cos(angles), np.sin(angles)]), last_events(catalog, interactions, last=8)
     on, off = (per_user(learner_ranks(Decay(2), vectors, stretch, np.arange(200), u), stretch) for u in (True, False))
     assert paired_interval(on, off).low > 0
+
+
+@pytest.mark.parametrize("updates", [True, False])
+def test_a_recommenders_state_is_asked_as_a_live_page_would_ask_it(updates):
+    catalog, interactions = tiny_world()
+    frame = interactions.frame.assign(rating=[5, 1, 4, 5, 5, 4, 1, 5])
+    stretch, order = last_events(catalog, Interactions.from_frame(frame), last=2), id_order(catalog.item_ids)
+    lab = Recommender(catalog, load_encoder("minilm")).fit(Interactions.from_frame(frame_of(stretch.train, catalog)))
+    expected, histories = [], stretch.histories
+    for asked, begins, user in zip(stretch.asked, stretch.begins, histories.user_ids[stretch.users]):
+        state = lab.user(user)
+        for entry in range(begins, asked if updates else begins):
+            item, moment = catalog.item_ids[histories.items[entry]], int(histories.timestamps[entry])
+            kind = "like" if stretch.rewards[entry] > 0 else "less"
+            state = lab.feedback(state, Event(f"e{entry}", user, item, kind, 1, moment))
+        scores = np.round(state_parts(lab, state).values.sum(axis=1), 6)
+        scores[histories.items[histories.starts[list(histories.user_ids).index(user)] : asked]] = -np.inf
+        target = histories.items[asked]
+        expected.append(1 + sum((-scores[i], order[i]) < (-scores[target], order[target]) for i in range(5)))
+    assert len(expected) == 4 and -1 in stretch.rewards
+    np.testing.assert_array_equal(state_ranks(lab, stretch, order, updates), expected)
+
+
+def test_a_recommender_that_does_not_know_who_is_asked_is_refused():
+    catalog, interactions = tiny_world()
+    lab = Recommender(catalog, load_encoder("minilm"))
+    with pytest.raises(DataError, match="does not know user 'ada'; fit it on stretch.train"):
+        state_ranks(lab, last_events(catalog, interactions, last=2), id_order(catalog.item_ids))
 
 
 @pytest.mark.parametrize(("last", "back"), [(0, 0), (1, -1), (1.5, 0)])
