@@ -139,11 +139,13 @@ function slider(label, place) {
       send("weigh", label, range.value / 100);
     }, REST);
   };
-  return [element("label", { htmlFor: id }, [element("span", { textContent: label }), element("output", {})]), range];
+  const percent = element("span", { ariaHidden: "true" }); // the slider itself says its value
+  return [element("label", { htmlFor: id }, [element("span", { textContent: label }), percent]), range];
 }
 
 function showPercent(range) {
-  range.labels[0].querySelector("output").textContent = `${range.value}%`;
+  range.labels[0].lastElementChild.textContent = `${range.value}%`;
+  range.setAttribute("aria-valuetext", `${range.value}%`);
 }
 
 function announce(items) {
