@@ -134,6 +134,18 @@ def test_a_model_without_a_template_reads_the_prompt_as_it_is():
     assert model.prompt_ids(PROMPT, room=1) == wrapped_ids(model, PROMPT)
 
 
+def test_signs_that_a_tokenizer_puts_around_every_text_are_left_out():
+    from tokenizers.processors import TemplateProcessing
+
+    signs = TemplateProcessing(single="<|user|> $A <|end|>", special_tokens=[("<|user|>", 1), ("<|end|>", 2)])
+    model = toy()
+    plain = model.ids("the moon", "an answer")
+    model.tokenizer.backend_tokenizer.post_processor = signs
+    assert len(wrapped_ids(model, "the moon")) == len(plain) == 2
+    assert model.tokenizer("the moon")["input_ids"] == [1, *plain, 2]
+    assert model.ids("the moon", "an answer") == plain
+
+
 # Completion
 
 
@@ -241,6 +253,14 @@ def test_characters_that_cannot_be_stored_are_read_as_spaces_and_lines_stay(mode
 
 
 # Loading
+
+
+def test_smollm2_has_the_published_sizes_and_signs(smollm2):
+    config, tokenizer = smollm2.model.config, smollm2.tokenizer
+    assert (config.hidden_size, config.num_hidden_layers, config.max_position_embeddings) == (576, 30, 8192)
+    assert config.rms_norm_eps == pytest.approx(1e-5) and config.rope_parameters["rope_theta"] == 100_000
+    assert (config.bos_token_id, config.eos_token_id) == (1, 2)
+    assert tokenizer.convert_tokens_to_ids([tokenizer.bos_token, tokenizer.eos_token]) == [1, 2]
 
 
 def test_a_saved_model_loads_from_its_folder(model, tmp_path):
