@@ -17,7 +17,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -277,7 +277,8 @@ def serve(lab: Recommender, log: EventLog, secret: bytes, listening: socket.sock
     with threadpool_limits(1):  # a second thread for one slate would only be in the way of the next
         lab.recommend_text("the first sentence takes longest", 1)  # so that nobody waits for it
         print(f"the live page is at {address(listening)} (Ctrl+C stops it)", flush=True)
-        make_server(create_app(lab, log, secret, (host,))).run([listening])
+        with suppress(KeyboardInterrupt):
+            make_server(create_app(lab, log, secret, (host,))).run([listening])
 
 
 @contextmanager

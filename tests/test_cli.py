@@ -2,9 +2,13 @@
 
 import json
 import os
+import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import urllib.request
 import uuid
 from pathlib import Path
 
@@ -427,3 +431,71 @@ def test_published_files_and_own_files_do_not_mix(folder, capsys):
 
 def test_a_folder_without_a_data_set_is_refused(folder, capsys):
     assert refused(capsys, "evaluate", "--data", str(folder))
+
+
+# serve
+
+
+@pytest.fixture
+def serving(folder):
+    """`llmrec serve` in a process of its own, and the address that it prints."""
+    line = [sys.executable, "-m", "llmrec_lab.cli", "serve", "--items", "items.csv", "--interactions", "events.csv"]
+    line += ["--port", "0", "--log", "kept/log.db"]
+    process = subprocess.Popen(line, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process, re.search(r"http://\S+", process.stdout.readline()).group()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_serve_answers_until_it_is_interrupted_and_keeps_its_files_to_itself(serving, folder):
+    process, address = serving
+    with urllib.request.urlopen(f"{address}/health", timeout=20) as answer:
+        assert json.load(answer)["items"] == 3
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "", "")
+    files = {path.name: path.stat().st_mode & 0o777 for path in (folder / "kept").iterdir()}
+    assert files.keys() >= {"log.db", "log.secret"} and set(files.values()) == {0o600}
+
+
+def test_serve_says_which_port_is_in_use_before_it_reads_any_data(capsys, folder):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert f"port {port} is in use" in refused(capsys, "serve", "--port", str(port), "--items", "missing.csv")
+
+
+def test_serve_without_its_packages_says_how_to_get_them(capsys, folder, monkeypatch):
+    monkeypatch.delitem(sys.modules, "llmrec_lab.serve", raising=False)
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    assert "the live page needs fastapi; pip install '.[serve]'" in refused(capsys, "serve")
+
+
+def test_serve_refuses_a_log_that_is_something_else(capsys, folder):
+    assert "events.csv" in refused(capsys, "serve", "--port", "0", "--log", "events.csv")
+    assert (folder / "events.csv").read_text(encoding="utf-8") == EVENTS
+
+
+def test_serve_refuses_a_secret_that_others_may_read(capsys, folder):
+    (folder / "log.secret").write_bytes(b"s" * 32)
+    (folder / "log.secret").chmod(0o644)
+    assert "run: chmod 600 log.secret" in refused(capsys, "serve", "--log", "log.db")
+
+
+def test_serve_refuses_a_log_that_it_may_not_write(folder):
+    """As somebody whom the rights of files bind: root becomes nobody."""
+    (folder / "log.db").touch(mode=0o400)
+    folder.chmod(0o755)
+    secret = folder / "log.secret"
+    secret.write_bytes(b"s" * 32)
+    secret.chmod(0o600)
+    if os.getuid() == 0:
+        os.chown(secret, 65534, 65534)
+    script = "import os, sys, llmrec_lab.serve; from llmrec_lab.cli import main\n"
+    script += "if os.getuid() == 0: os.setuid(65534)\nsys.exit(main(sys.argv[1:]))"
+    line = [sys.executable, "-c", script, "serve", "--port", "0", "--log", "log.db", "--items", "items.csv"]
+    done = subprocess.run(line, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "Permission denied: 'log.db'" in done.stderr, (
+        done.stderr
+    )
