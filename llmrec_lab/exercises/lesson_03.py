@@ -236,7 +236,7 @@ EXERCISES = (
             Misconception("bug", (summed_over_candidates,)),
             Misconception("one_total", (one_total,)),
             Misconception("each_its_own", (each_its_own,)),
-            Misconception("mean", (mean_interest,)),
+            Misconception("mean", (mean_interest, lambda interests, candidates: candidates @ interests.sum(axis=0))),
             Misconception("worst", (worst_interest,)),
         ),
     ),
