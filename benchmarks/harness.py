@@ -52,6 +52,7 @@ LIBRARIES = (
     "sentence-transformers",
     "implicit",
     "ranx",
+    "river",
 )
 COLUMNS = {"work": 48, "peer": 36, "ours": 34, "ratio": 7, "must": 7, "goal": 7, "verdict": 10, "foreign CPU": 11}  # widths
 

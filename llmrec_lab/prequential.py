@@ -208,9 +208,10 @@ def state_scores(lab, stretch: Stretch, updates: bool):
     for asked, begins, user in zip(stretch.asked, stretch.begins, stretch.histories.user_ids[stretch.users]):
         if state is None or state.user_id != user:
             state, done, scores = lab.user(user), begins, None
-        for event in range(done, asked if updates else begins):
+        until = asked if updates else begins
+        for event in range(done, until):
             state, scores = lab.feedback(state, as_event(lab.catalog, stretch, event, user)), None
-        done = max(done, asked) if updates else done
+        done = until
         scores = state_parts(lab, state).values.sum(axis=1) if scores is None else scores
         yield scores
 
