@@ -36,16 +36,14 @@
 import sys
 
 if "google.colab" in sys.modules:
-    sys.exit(
-        "Colab cannot install llmrec_lab: it has no published address yet. Run this notebook in a copy of the repository."
-    )
+    sys.exit("Colab cannot install llmrec_lab: it has no published address. Use a copy of the repository.")
 import numpy as np
 import pandas as pd
 import torch
 
 from llmrec_lab.exercises import check, claim, hint, quiz, recap
 
-torch.set_num_threads(1)  # with two threads sums are added in another order, and the last digits differ
+torch.set_num_threads(1)  # with two threads numbers are added in another order, and last digits differ
 
 # %% [markdown]
 # First, do you remember? Three questions on lessons 00 and 01.
@@ -103,8 +101,8 @@ from llmrec_lab.word_vectors import cooccurrence, vocabulary
 
 words = vocabulary(sentences)
 counts = cooccurrence(sentences, words, window=2)  # (v, v)
-row = dict(zip(words, counts[words.index("spirits")]))
-claim("by hand and by the library the neighbors of spirits are the same", {w: n for w, n in row.items() if n} == neighbors)
+row = {word: n for word, n in zip(words, counts[words.index("spirits")]) if n}
+claim("by hand and by the library the neighbors of spirits are the same", row == neighbors)
 claim("the table is symmetric: who is my neighbor has me as a neighbor", bool((counts == counts.T).all()))
 
 # %% [markdown]
@@ -114,10 +112,11 @@ claim("the table is symmetric: who is my neighbor has me as a neighbor", bool((c
 # %%
 creature, detective, waitress = (counts[words.index(word)] for word in ("creature", "detective", "waitress"))
 print(f"detective {cosine(creature, detective):.2f}, waitress {cosine(creature, waitress):.2f}")
+print(f"{len(words)} numbers in a row, and {(counts == 0).mean():.0%} of the table is 0")
 
 # %% [markdown]
-# They are. But such a row has as many numbers as there are words, nearly all of them 0. Two ideas give short, dense rows:
-# learn to *predict* neighbors (word2vec), or *factorize* the table of counts (GloVe).
+# They are. But such a row has as many numbers as there are words, and nearly all are 0. Two ideas give rows of a few dozen
+# numbers: learn to *predict* neighbors (word2vec), or write the table as a *product* of two narrow ones (GloVe).
 #
 # ## 2. word2vec: predict the neighbors
 #
@@ -127,7 +126,7 @@ print(f"detective {cosine(creature, detective):.2f}, waitress {cosine(creature, 
 # $$P(o \mid c) = \frac{\exp(u_o \cdot v_c)}{\sum_w \exp(u_w \cdot v_c)}$$
 #
 # The function that turns scores into positive numbers with sum 1 is the **softmax**. On a vocabulary of five words, with
-# vectors drawn at random:
+# vectors drawn at random, and word 0 in the center:
 
 # %%
 rng = np.random.default_rng(2)
@@ -146,8 +145,9 @@ print("scores", scores.round(2), "\nprobabilities", probabilities.round(2))
 from llmrec_lab.word_vectors import skip_gram_pairs
 
 pairs = {tuple(pair) for pair in skip_gram_pairs(sentences, words, window=2).tolist()}
-claim("the vector and the scores are no probabilities: some are negative", v[0].min() < 0 and scores.min() < 0)
-claim("after the softmax they are: positive, with sum 1", probabilities.min() > 0 and abs(probabilities.sum() - 1) < 1e-12)
+claim("the vector and the scores are no probabilities: some are negative", max(v[0].min(), scores.min()) < 0)
+claim("after the softmax, the numbers are positive", probabilities.min() > 0)
+claim("and their sum is 1", abs(probabilities.sum() - 1) < 1e-12)
 claim("skip-gram looks left as much as right", pairs == {(context, center) for center, context in pairs})
 
 # %% [markdown]
@@ -176,8 +176,8 @@ print(f"{by_hand:.4f} by hand, {loss[0]:.4f} by the library")
 claim("by hand and by the library the loss is the same", abs(by_hand - loss[0]) < 1e-12)
 
 # %% [markdown]
-# Learning means: change the vectors a little in the direction in which the loss falls, the negative **gradient**. One
-# such step:
+# Learning means: change the vectors a little in the direction in which the loss falls, the negative **gradient**. The
+# library has returned it, `for_center` and `for_contexts`. One such step:
 
 # %%
 after, _, _ = negative_sampling(v[:1] - 0.1 * for_center, u[None, [1, 3, 4]] - 0.1 * for_contexts)
@@ -185,8 +185,8 @@ print(f"loss {loss[0]:.3f} before the step, {after[0]:.3f} after it")
 claim("one step along the negative gradient lowers the loss", after[0] < loss[0])
 
 # %% [markdown]
-# `train_word2vec` takes this step for every pair of a few thousand English reviews of food, three times over. To test on
-# later, we keep 300 longer reviews out of everything that is trained here.
+# `train_word2vec` takes such steps through a few thousand English reviews of food, three times over. To test on later, we
+# keep 300 longer reviews out of everything that is trained here.
 
 # %%
 from llmrec_lab.datasets.reviews import load_reviews
@@ -206,7 +206,8 @@ for word in ("coffee", "dog", "price"):
 
 # %% [markdown]
 # Nobody told it which words belong to coffee and which to dogs. To claim that it knows, we need words chosen *before*
-# looking: are words for drinks closer to each other than to words for pets?
+# looking: are words about drinks closer to each other than to words about pets? (`anisotropy` is the mean cosine of all
+# pairs; section 7 says where its name is from.)
 
 # %%
 from llmrec_lab.interests import unit_rows
@@ -216,14 +217,11 @@ drinks, pets = (
     unit_rows(np.array([vectors[word] for word in group]))
     for group in (["coffee", "tea", "espresso", "cup"], ["dog", "cat", "puppy", "vet"])
 )
-claim(
-    "words for drinks are closer to each other than to words for pets", anisotropy(drinks) > (drinks @ pets.T).mean() + 0.2
-)
-claim("and so are words for pets", anisotropy(pets) > (drinks @ pets.T).mean() + 0.2)
+across = (drinks @ pets.T).mean()  # cosines, since all lengths are 1
+claim("words about drinks are closer to each other than to pets", anisotropy(drinks) > across + 0.2)
+claim("and so are words about pets", anisotropy(pets) > across + 0.2)
 
 # %% [markdown]
-# (`anisotropy` is the mean cosine of all pairs; section 7 says where its name is from.)
-#
 # > **Check the article: an import.** The program imports `Word2Vec` from the package *gensim*, and embeds its items with
 # > GloVe.
 #
@@ -245,8 +243,8 @@ claim("Word2Vec is imported and never used", imported - used == {"Word2Vec"})
 #
 # ## 3. GloVe: explain the counts
 #
-# **GloVe** starts from the table of counts $X$. It wants the product of two vectors to be the logarithm of their count,
-# up to a number for each word, the **bias**:
+# **GloVe** starts from the table of counts $X$. Again each word has two vectors, $w$ in a row of the table and $c$ in a
+# column. Their product is to be the logarithm of the count, up to a number for each word, the **bias** ($b$ and $a$):
 #
 # $$J = \sum_{i,j} f(X_{ij})\,\left(w_i \cdot c_j + b_i + a_j - \log X_{ij}\right)^2$$
 #
@@ -258,7 +256,8 @@ from llmrec_lab.word_vectors import GloVeConfig, fit_glove
 
 X = np.array([[8.0, 30, 1, 7], [30, 9, 2, 1], [1, 2, 6, 40], [7, 1, 40, 12]])
 model, J = fit_glove(X, GloVeConfig(d=4, steps=500))
-print(f"J is {J[0]:.2f} at first, {J[5]:.4f} after five steps, and {'below 1e-12' if J[-1] < 1e-12 else 'not 0'} at the end")
+end = "below 1e-12" if J[-1] < 1e-12 else "not 0"
+print(f"J is {J[0]:.2f} at first, {J[5]:.4f} after five steps, and {end} at the end")
 claim("GloVe's J goes to about 0 on a 4 x 4 world", J[0] > 1 and J[-1] < 1e-12)
 
 # %% [markdown]
@@ -284,43 +283,43 @@ print(f"smallest cosine: {smallest[0]:.2f} plain, {smallest[1]:.2f} after the si
 claim("after the sigmoid no two of 200 vectors point apart", smallest[0] < 0 < 0.4 < smallest[1])
 
 # %% [markdown]
-# Neither word2vec nor GloVe knows any language. So the same function learns from Chinese reviews of hotels, books and
-# laptops. Only the cutting into words differs, and `segment` does it (lesson 01).
+# Neither word2vec nor GloVe knows any language. So GloVe learns as well from Chinese reviews of hotels, books and laptops.
+# Only the cutting into words differs, and `segment` does it (lesson 01). `train_glove` counts, and makes $J$ small.
 
 # %% tags=["nbval-ignore-output"]
 from llmrec_lab.word_vectors import train_glove
 
 reviews_zh = load_reviews("zh")["text"].sample(9000, random_state=0).tolist()
 vectors_zh = train_glove([segment(text) for text in reviews_zh], min_count=40, config=GloVeConfig(steps=50))
-for word, meaning in {"房间": "room", "屏幕": "screen", "作者": "author", "早餐": "breakfast"}.items():
+meanings = {"房间": "room", "屏幕": "screen", "作者": "author", "早餐": "breakfast"}
+for word, meaning in meanings.items():
     print(f"{word} ({meaning}) →", " ".join(near for near, _ in vectors_zh.neighbors(word, k=6)))
 
 # %% [markdown]
 # Look for 设施 *facilities* and 干净 *clean* beside the room, 键盘 *keyboard* beside the screen, 读者 *reader* beside the
-# author, 餐厅 *restaurant* and 自助 *buffet* beside breakfast. Again, claimed on words chosen before looking:
+# author, 餐厅 *restaurant* and 自助 *buffet* beside breakfast. Again, claimed on words chosen before looking: *room*,
+# *breakfast*, *front desk*, *bathroom* against *screen*, *keyboard*, *battery*, *memory*.
 
 # %%
 hotel, laptop = (
     unit_rows(np.array([vectors_zh[word] for word in group]))
     for group in (["房间", "早餐", "前台", "卫生间"], ["屏幕", "键盘", "电池", "内存"])
 )
-claim(
-    "words of hotels are closer to each other than to words of laptops", anisotropy(hotel) > (hotel @ laptop.T).mean() + 0.2
-)
-claim("and so are words of laptops", anisotropy(laptop) > (hotel @ laptop.T).mean() + 0.2)
+across = (hotel @ laptop.T).mean()
+claim("words of hotels are closer to each other than to words of laptops", anisotropy(hotel) > across + 0.2)
+claim("and so are words of laptops", anisotropy(laptop) > across + 0.2)
 
 # %% [markdown]
-# The last four are 屏幕 *screen*, 键盘 *keyboard*, 电池 *battery* and 内存 *memory*; the first four *room*, *breakfast*,
-# *front desk* and *bathroom*.
-#
 # ## 4. Attention: whom to listen to
 #
 # A word has many neighbors, and a person many past purchases. Which of them matter now? **Attention** answers with
-# weights. A **query** $q$ asks, every item offers a **key** $k$ to be compared with and a **value** to be taken along:
+# weights. A **query** $q$ asks, every item offers a **key** $k$ of $d$ numbers to be compared with, and a **value** to be
+# taken along:
 #
-# $$\text{attention}(q) = \sum_i a_i\, \text{value}_i, \qquad a = \text{softmax}\left(q \cdot k_i / \sqrt d\right)$$
+# $$\text{attention}(q) = \sum_i a_i\, \text{value}_i, \qquad
+# a_i = \frac{\exp(q \cdot k_i / \sqrt d)}{\sum_j \exp(q \cdot k_j / \sqrt d)}$$
 #
-# By hand, with four keys of two numbers each:
+# The weights $a$ are a softmax. By hand, with four keys of two numbers each:
 
 # %%
 query = np.array([1.0, 2.0])
@@ -351,7 +350,7 @@ hard = hard_attention(query, keys, values)
 print("soft", soft.round(3), " hard", hard)
 claim("the article's formula for hard attention gives soft attention", np.allclose(weights @ values, soft))
 is_a_value = [np.isclose(values, result).all(axis=1).any() for result in (hard, soft)]
-claim("hard attention is not softmax: it is one of the values, and soft attention is none", is_a_value == [True, False])
+claim("hard attention is not softmax: it is one of the values, and soft is none", is_a_value == [True, False])
 
 # %% [markdown]
 # Why do language models use soft attention? Because it can be learned. Move the second key a little. Soft attention moves
@@ -359,9 +358,8 @@ claim("hard attention is not softmax: it is one of the values, and soft attentio
 
 # %%
 moved = keys + [[0, 0], [0, 0.01], [0, 0], [0, 0]]
-moves = [
-    np.abs(attend(query, moved, values) - attend(query, keys, values)).max() for attend in (soft_attention, hard_attention)
-]
+ways = (soft_attention, hard_attention)
+moves = [np.abs(attend(query, moved, values) - attend(query, keys, values)).max() for attend in ways]
 print(f"soft moves by {moves[0]:.4f}, hard by {moves[1]:.4f}")
 claim(
     "a key that moves a little moves soft attention a little, and hard attention not at all",
@@ -379,15 +377,16 @@ variances = {}
 for d in (16, 64, 256, 1024):
     q, k = rng.normal(size=(2, 4000, d))
     variances[d] = ((q * k).sum(axis=1).var(), ((q * k).sum(axis=1) / np.sqrt(d)).var())
-pd.DataFrame(variances, index=["variance of q·k", "of q·k / √d"]).T.round(1)
+pd.DataFrame(variances, index=["variance of q·k", "of q·k / √d"]).T.round(1).rename_axis("d")
 
 # %%
-claim("without the root the variance is d, within 10%", all(abs(plain / d - 1) < 0.1 for d, (plain, _) in variances.items()))
-claim("divided by the root of d it stays at 1", all(abs(scaled - 1) < 0.1 for _, scaled in variances.values()))
+plain, scaled = np.array(list(variances.values())).T
+claim("without the root the variance is d, within 10%", np.abs(plain / list(variances) - 1).max() < 0.1)
+claim("divided by the root of d it stays at 1", np.abs(scaled - 1).max() < 0.1)
 
 # %% [markdown]
-# And large scores make a softmax forget all keys but one, so that soft attention becomes hard, with no gradient. How much
-# weight does the best of eight keys get?
+# And large scores make a softmax forget all keys but one, so that soft attention becomes hard, with hardly any gradient.
+# How much weight does the best of eight keys get?
 
 # %%
 from scipy.special import softmax
@@ -398,13 +397,12 @@ shares = {}
 for name, x in (("q·k", dots), ("q·k / √d", dots / np.sqrt(1024))):
     shares[name] = softmax(x, axis=1).max(axis=1).mean()
 print({name: f"{share:.0%}" for name, share in shares.items()})
-claim(
-    "without the root one key takes nearly everything, with it no key does", shares["q·k"] > 0.9 and shares["q·k / √d"] < 0.5
-)
+claim("without the root one key takes nearly everything", shares["q·k"] > 0.9)
+claim("with it no key does", shares["q·k / √d"] < 0.5)
 
 # %% [markdown]
-# > **Check the article: the root in another place.** It scores a pair of user $u$ and item $v$ by a small network,
-# > $\text{MLP}([u; v]) / \sqrt d$.
+# > **Check the article: the root in another place.** It scores a pair of user $u$ and item $v$ by a small network of a few
+# > layers (MLP), $\text{MLP}([u; v]) / \sqrt d$.
 #
 # The output of a network is no dot product of $d$ terms. What does the root do to a ranking there?
 
@@ -428,7 +426,8 @@ claim("dividing all scores by the root of d leaves the ranking as it was", ranki
 
 # %%
 shelf = ["dark roast coffee", "green tea bags", "dry dog food", "cat treats", "chocolate chip cookies"]
-shelf += ["extra virgin olive oil", "hot pepper sauce", "crunchy peanut butter", "organic raw honey", "gluten free pasta"]
+shelf += ["extra virgin olive oil", "hot pepper sauce", "crunchy peanut butter"]
+shelf += ["organic raw honey", "gluten free pasta"]
 bought = ["espresso coffee pods", "puppy biscuits", "milk chocolate bar"]
 item_vectors = unit_rows(np.array([vectors.mean(segment(name)) for name in shelf]))  # (10, 50)
 history = unit_rows(np.array([vectors.mean(segment(name)) for name in bought]))  # (3, 50)
@@ -448,6 +447,8 @@ claim("the dog food listens to the biscuits for puppies", listens["dry dog food"
 claim("the cookies listen to the chocolate", listens["chocolate chip cookies"] == "milk chocolate bar")
 
 # %% [markdown]
+# The weights of an item always sum to 1: where no purchase fits, one is listened to all the same.
+#
 # Now a list. The vector of the person *as seen from an item* is that item's attention over the purchases, and the score
 # is its cosine with the item. This is **target attention**; lesson 08 trains it.
 
@@ -460,7 +461,7 @@ print([shelf[i] for i in order[:5]])
 # Do the first three serve three interests, or one interest three times?
 
 # %%
-claim("the first three items listen to three different purchases", len({attention[i].argmax() for i in order[:3]}) == 3)
+claim("the first three items listen to three purchases", len({attention[i].argmax() for i in order[:3]}) == 3)
 
 # %% [markdown]
 # Three. The article makes its list from the attention weights themselves: softmax of profile times item, largest first.
@@ -468,9 +469,9 @@ claim("the first three items listen to three different purchases", len({attentio
 
 # %%
 profile = history.mean(axis=0)  # (50)
-by_attention = np.argsort(-attention_weights(profile, item_vectors), kind="stable")
+by_weight = np.argsort(-attention_weights(profile, item_vectors), kind="stable")
 by_product = np.argsort(-(item_vectors @ profile), kind="stable")
-claim("sorted by attention weights or by dot products, the list is the same", by_attention.tolist() == by_product.tolist())
+claim("by attention weights or by dot products, the list is the same", (by_weight == by_product).all())
 
 # %% [markdown]
 # No: softmax changes the numbers and never the order. Attention earns its place where values are *mixed*.
@@ -481,7 +482,8 @@ claim("sorted by attention weights or by dot products, the list is the same", by
 # that depends on all tokens around it (lesson 01: a contextual vector). It is a stack of soft attention: in each layer
 # every token is a query, and all tokens are keys and values. Such a network is a transformer.
 #
-# Which vectors does MiniLM, a BERT of six layers, have for *star* in four sentences?
+# Which vectors does MiniLM, a BERT of six layers, have for *star* in four sentences? (`BertModel` gives the vector of each
+# token; `encode` gives one for the whole text.)
 
 # %% tags=["nbval-ignore-output"]
 from transformers import BertModel
@@ -559,8 +561,9 @@ gap = np.abs(unit_rows(mean_pool(tokens, mask)) - encoder.encode(texts)).max()
 claim("the library's encoder is the mean over the tokens that are not padding, with length 1", gap < 1e-5)
 
 # %% [markdown]
-# Which pooling knows best what a text is about? We need a test without opinions. Take 300 reviews that were kept out, and
-# cut each into two halves of 20 words. A good encoder, given a first half, finds *its* second half among all 300.
+# Which pooling knows best what a text is about? We need a test without opinions. Take the first 40 words of each of the 300
+# reviews that were kept out, and cut them into two halves. A good encoder, given a first half, finds *its* second half
+# among all 300.
 
 # %%
 halves = [[" ".join(text.split()[start : start + 20]) for text in test] for start in (0, 20)]
@@ -573,7 +576,8 @@ def reciprocal_ranks(first, second):
 
 
 # %% [markdown]
-# The mean of these is the **MRR**, the mean reciprocal rank. 1 would be perfect. And guessing?
+# The mean of these is the **MRR**, the mean reciprocal rank. 1 would be perfect. And guessing, where the own half comes
+# first as often as last?
 
 # %%
 print(f"{np.mean(1 / np.arange(1, 301)):.3f}")
@@ -587,7 +591,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from llmrec_lab.metrics import bootstrap_interval, paired_interval
 
-ranks = {"word2vec, mean": reciprocal_ranks(*(np.array([vectors.mean(segment(x)) for x in half]) for half in halves))}
+means = [np.array([vectors.mean(segment(text)) for text in half]) for half in halves]
+ranks = {"word2vec, mean": reciprocal_ranks(*means)}
 tfidf = TfidfVectorizer().fit(train)
 ranks["TF-IDF"] = reciprocal_ranks(*(tfidf.transform(half).toarray() for half in halves))
 for name, values in ranks.items():
@@ -615,11 +620,10 @@ for name in pooled:
 
 # %%
 for other in ("MiniLM, CLS", "MiniLM, pooler", "TF-IDF"):
-    claim(
-        f"MiniLM with the mean beats {other} beyond the interval",
-        paired_interval(ranks["MiniLM, mean"], ranks[other]).low > 0,
-    )
-claim("the mean of word2vec vectors loses to TF-IDF", paired_interval(ranks["word2vec, mean"], ranks["TF-IDF"]).high < 0)
+    gain = paired_interval(ranks["MiniLM, mean"], ranks[other])
+    claim(f"MiniLM with the mean beats {other} beyond the interval", gain.low > 0)
+gain = paired_interval(ranks["word2vec, mean"], ranks["TF-IDF"])
+claim("the mean of word2vec vectors loses to TF-IDF, beyond the interval", gain.high < 0)
 
 # %% [markdown]
 # Two lessons. MiniLM was trained with the mean, so use the mean: a model's pooling belongs to the model. And a mean of
@@ -635,7 +639,7 @@ from llmrec_lab import load_films
 
 catalog = load_films().catalog
 e5 = load_encoder("e5")
-film_vectors = {name: model.encode_cached(list(catalog.texts)) for name, model in (("minilm", encoder), ("e5", e5))}
+film_vectors = {model.name: model.encode_cached(list(catalog.texts)) for model in (encoder, e5)}
 
 # %%
 crowding = {name: round(float(anisotropy(vectors)), 2) for name, vectors in film_vectors.items()}
@@ -646,25 +650,25 @@ claim("to e5 two films at random look alike, more than to MiniLM", crowding["e5"
 # A set of vectors that crowd around one direction is called **anisotropic**. To e5, 0.8 is a small cosine, to MiniLM a
 # large one: cosines of two models must never be compared.
 #
-# **Whitening** spreads vectors evenly: subtract the mean, turn the axes along the directions of largest spread, and
-# divide by the spread. Afterwards every direction has variance 1. By hand, then by the library:
+# **Whitening** spreads vectors evenly: subtract the mean, keep the directions in which the vectors differ most (here 64),
+# and divide each by its spread. Afterwards every direction has variance 1. By hand, then by the library:
 
 # %%
 from llmrec_lab.whitening import fit_whitening
 
 X = film_vectors["e5"].astype(float)
 X = X - X.mean(axis=0)
-spread, axes = np.linalg.eigh(X.T @ X / len(X))  # smallest spread first
-by_hand = X @ axes[:, -64:] / np.sqrt(spread[-64:])  # (3496, 64)
+variance, axes = np.linalg.eigh(X.T @ X / len(X))  # directions at right angles, smallest variance first
+by_hand = X @ axes[:, -64:] / np.sqrt(variance[-64:])  # (3496, 64)
 white = fit_whitening(film_vectors["e5"], k=64)(film_vectors["e5"])
-products = [some @ some.T for some in (by_hand[:50], white[:50])]  # axes may be turned around, products may not differ
+products = [some @ some.T for some in (by_hand[:50], white[:50])]  # the same, even if axes are turned around
 claim("by hand and by the library the dot products are the same", np.allclose(*products, atol=1e-3))
 claim("every direction has variance 1 now", np.allclose(white.var(axis=0), 1))
 claim("and the crowding is gone", abs(anisotropy(white)) < 0.01 < crowding["e5"])
 
 # %% [markdown]
-# Are the neighbors better now? For the first 800 films we look at the ten nearest and ask how much of their genres they
-# share: those in common, divided by those in either.
+# Are the neighbors better now? Among the first 800 films we look at the ten nearest of each and ask how much of their
+# genres they share: those in common, divided by those in either.
 
 # %%
 sets = [set(genres) for genres in catalog.facets["genre"][:800]]
@@ -674,10 +678,9 @@ def shared_genres(vectors):
     units = unit_rows(vectors[:800])
     scores = units @ units.T
     np.fill_diagonal(scores, -np.inf)  # a film is no neighbor of itself
-    nearest = np.argsort(-scores, axis=1, kind="stable")[:, :10]
-    return np.array(
-        [np.mean([len(sets[i] & sets[j]) / len(sets[i] | sets[j]) for j in row]) for i, row in enumerate(nearest)]
-    )
+    nearest = np.argsort(-scores, axis=1, kind="stable")[:, :10]  # (800, 10)
+    shares = [[len(own & sets[j]) / len(own | sets[j]) for j in row] for own, row in zip(sets, nearest)]
+    return np.mean(shares, axis=1)  # (800)
 
 
 # %% tags=["nbval-ignore-output"]
@@ -699,18 +702,21 @@ claim("whitening makes neighbors worse, beyond the interval", paired_interval(wh
 # Where the mean does matter: here are twelve wishes in Chinese and their translations.
 
 # %%
-zh = [
-    "我想看太空探险的科幻电影",
-    "一部关于二战的电影",
-    "适合孩子的动画片",
-    "希区柯克的悬疑片",
-    "浪漫的爱情喜剧",
-    "美国西部片",
-]
-zh += ["一部音乐剧", "关于足球的纪录片", "恐怖的鬼故事", "日本武士电影", "监狱越狱的故事", "一家餐厅的厨师"]
-en = ["a science fiction film about space travel", "a film about the second world war", "an animated film for children"]
-en += ["a thriller by hitchcock", "a romantic comedy", "an american western", "a musical", "a documentary about football"]
-en += ["a scary ghost story", "a japanese samurai film", "a story of a prison escape", "the chef of a restaurant"]
+translations = {
+    "我想看太空探险的科幻电影": "a science fiction film about space travel",
+    "一部关于二战的电影": "a film about the second world war",
+    "适合孩子的动画片": "an animated film for children",
+    "希区柯克的悬疑片": "a thriller by hitchcock",
+    "浪漫的爱情喜剧": "a romantic comedy",
+    "美国西部片": "an american western",
+    "一部音乐剧": "a musical",
+    "关于足球的纪录片": "a documentary about football",
+    "恐怖的鬼故事": "a scary ghost story",
+    "日本武士电影": "a japanese samurai film",
+    "监狱越狱的故事": "a story of a prison escape",
+    "一家餐厅的厨师": "the chef of a restaurant",
+}
+zh, en = list(translations), list(translations.values())
 
 # %% [markdown]
 # For each Chinese wish, which English one is nearest? MiniLM, which has few Chinese characters in its vocabulary, and e5:
@@ -727,32 +733,38 @@ claim("e5 finds more translations than MiniLM", found["e5"] > found["minilm"])
 # Now a harder question, that of a shop with items in both languages. Among *all* other 23 wishes, is the nearest one the
 # translation?
 
+
 # %%
-partner = (np.arange(24) + 12) % 24
-
-
-def found_among_all(zh_vectors, en_vectors):
-    units = unit_rows(np.concatenate([zh_vectors, en_vectors]))
+def nearest_of_others(zh_vectors, en_vectors):
+    units = unit_rows(np.concatenate([zh_vectors, en_vectors]))  # (24, d), Chinese first
     scores = units @ units.T
     np.fill_diagonal(scores, -np.inf)
-    return (scores.argmax(axis=1) == partner).sum()
+    return scores.argmax(axis=1)  # (24)
 
 
 a, b = e5.encode(zh), e5.encode(en)
 both = np.concatenate([a, b]).mean(axis=0)
-as_they_are = found_among_all(a, b)
-one_mean = found_among_all(a - both, b - both)
-own_means = found_among_all(a - a.mean(axis=0), b - b.mean(axis=0))
-print(f"of 24: {as_they_are} as they are, {one_mean} without the mean of all, {own_means} without each language's own mean")
+nearest = {
+    "as they are": nearest_of_others(a, b),
+    "without the mean of all": nearest_of_others(a - both, b - both),
+    "without each language's own mean": nearest_of_others(a - a.mean(axis=0), b - b.mean(axis=0)),
+}
+translation = (np.arange(24) + 12) % 24
+found = {name: int((rows == translation).sum()) for name, rows in nearest.items()}
+print(*(f"{n:2} of 24 translations found {name}" for name, n in found.items()), sep="\n")
+stay = (nearest["as they are"][:12] < 12).sum()
+print(f"as they are, {stay} of 12 Chinese wishes are nearest to a Chinese one")
+
+# %%
 claim(
     "without each language's own mean more translations are found than in either other way",
-    own_means > max(as_they_are, one_mean),
+    found["without each language's own mean"] > max(found["as they are"], found["without the mean of all"]),
 )
 
 # %% [markdown]
-# As they are, a Chinese wish is nearest to some other Chinese wish: one direction in the space says which language it is.
-# Take it away, and what is left is the meaning. The recommender of lesson 00 does this with a few neutral sentences. Here
-# the means come from the twelve wishes themselves, which is a little unfair; exercise 02.5 is about that.
+# As they are, nearly every Chinese wish is nearest to some other Chinese wish: a part of each vector says which language
+# it is. Take it away, and what is left is the meaning. The recommender of lesson 00 does this with a few neutral sentences.
+# Here the means come from the twelve wishes themselves, which is a little unfair; exercise 02.5 is about that.
 #
 # ## 8. Pre-train a BERT
 #
@@ -760,8 +772,8 @@ claim(
 # guess them. This is masked language modeling, and training on it is called pre-training, because what one wants the
 # model for comes later.
 #
-# Some tokens are asked about. Of these, 80% are replaced by `[MASK]`, 10% by any other token, 10% stay. Let us
-# see it on Chinese, where a character is a token:
+# Texts are cut into blocks of a few tokens. Some tokens are asked about; of these, 80% are replaced by `[MASK]`, 10% by any
+# other token, 10% stay. Let us see it on Chinese, where a character is a token:
 
 # %%
 from llmrec_lab.masked_lm import TinyBertConfig, blocks, mask_tokens, train_tokenizer
@@ -769,29 +781,31 @@ from llmrec_lab.masked_lm import TinyBertConfig, blocks, mask_tokens, train_toke
 config = TinyBertConfig()
 train_zh, test_zh = reviews_zh[1000:], reviews_zh[:1000]
 tokenizer = train_tokenizer(train_zh, config.vocabulary)
-ids = blocks(["这家酒店的房间很大也很干净，早餐很好。"] * 3, tokenizer, config.length)  # (6, 8)
-read, asked = mask_tokens(ids, config.vocabulary, torch.Generator().manual_seed(4), config.share)
-for row, question in zip(read[:2].tolist(), asked[:2].tolist()):
+sentence = "这家酒店的房间很大也很干净，早餐很好。"
+ids = blocks([sentence], tokenizer, config.length)  # (2, 8)
+read, asked = mask_tokens(ids, config.vocabulary, torch.Generator().manual_seed(26), config.share)
+for row, question in zip(read.tolist(), asked.tolist()):
     print(" ".join(tokenizer.id_to_token(i) + ("?" if q else "") for i, q in zip(row, question)))
 
 # %% [markdown]
 # The sentence says that the rooms of this hotel are large and clean, and breakfast is good. A `?` marks what is asked
-# about. Why not hide all of it? Later the model will read texts without any `[MASK]`; so it must not learn that only
-# masks need a good vector. Are the shares right?
+# about: three characters are masked, 撕 has taken the place of 间, and 很 stays. Why not hide all of it? Later the model
+# will read texts without any `[MASK]`; so it must not learn that only masks need a good vector. (BERT asks about 15% of the
+# tokens; ours about 30%, since its training is short.) Are the shares right?
 
 # %%
 many = torch.full((500, 400), 100)
 read, asked = mask_tokens(many, config.vocabulary, torch.Generator().manual_seed(0), config.share)
 masked, kept = ((read == wanted)[asked].float().mean().item() for wanted in (4, 100))  # 4 is [MASK]
-print(
-    f"asked about {asked.float().mean():.2f}; of these masked {masked:.2f}, kept {kept:.2f}, another {1 - masked - kept:.2f}"
-)
+print(f"asked about {asked.float().mean():.2f}")
+print(f"of these masked {masked:.2f}, kept {kept:.2f}, another {1 - masked - kept:.2f}")
 claim("80% are masked, 10% kept, 10% another, within 1%", max(abs(masked - 0.8), abs(kept - 0.1)) < 0.01)
 
 # %% [markdown]
 # The loss is the **cross-entropy**: minus the logarithm of the probability that the network gives to the true token. What
-# counts is the loss on text it has never seen. And what would somebody reach who looks at no neighbor at all, and guesses
-# each token as often as it occurs? That is the line to beat.
+# counts is the loss on text it has never seen, and there all tokens asked about are hidden: one in plain sight is merely
+# copied. And what would somebody reach who looks at no neighbor at all, and guesses each token as often as it occurs? That
+# is the line to beat.
 
 # %%
 from llmrec_lab.masked_lm import frequency_losses, held_out_losses, pretrain
@@ -799,7 +813,8 @@ from llmrec_lab.masked_lm import frequency_losses, held_out_losses, pretrain
 train_blocks = blocks(train_zh, tokenizer, config.length)  # (n, 8)
 test_blocks = blocks(test_zh, tokenizer, config.length)[:2000]
 by_frequency = frequency_losses(train_blocks, test_blocks, config.vocabulary).numpy()
-print(len(train_blocks), "blocks to learn from; guessing by frequency has a loss of", by_frequency.mean().round(2), "nats")
+print(f"{len(train_blocks):,} blocks of {config.length} tokens to learn from")
+print(f"guessing by frequency has a loss of {by_frequency.mean():.2f} nats")
 
 # %% [markdown]
 # (A *nat* is the unit of logarithms to base e.) Now train: one layer of attention, vectors of 96 numbers, 400 steps.
@@ -826,8 +841,9 @@ ax.axhline(by_frequency.mean(), linestyle="--", color="black", label="guessing b
 ax.set_xlabel("training step")
 ax.set_ylabel("held-out loss (nats per hidden token)")
 ax.legend()
-words_for_it = f"The held-out loss of the tiny BERT falls from {curve[0][1]:.2f} to {curve[-1][1]:.2f} nats in 400 steps; "
-picture(ax, words_for_it + f"guessing by frequency stays at {by_frequency.mean():.2f}.")
+first, last, base = curve[0][1], curve[-1][1], by_frequency.mean()
+words = f"The held-out loss of the tiny BERT falls from {first:.2f} to {last:.2f} nats in 400 steps"
+picture(ax, f"{words}; guessing by frequency stays at {base:.2f}.")
 
 # %% [markdown]
 # The curve lies flat at first, near the line: the network guesses frequent characters. Then it discovers that neighbors
@@ -849,26 +865,27 @@ for text in ("这家酒[MASK]不错", "房[MASK]很大", "没[MASK]早餐"):
     print(text, "→", guesses(tiny, tokenizer, text, k=4))
 
 # %%
-claim("hidden in 酒店, 店 is among the first three guesses", "店" in dict(guesses(tiny, tokenizer, "这家酒[MASK]不错", k=3)))
+first = dict(guesses(tiny, tokenizer, "这家酒[MASK]不错", k=3))
+claim("hidden in 酒店, 店 is among the first three guesses", "店" in first)
 
 # %% [markdown]
-# It has learned which characters stand together. Is it a good encoder of texts? The test of section 6 once more, on
-# halves of held-out Chinese reviews; beside it e5, and a network of the same shape with its first random weights.
+# It has learned which characters stand together. Is it a good encoder of texts? The test of section 6 once more, on two
+# times eight characters of held-out Chinese reviews; beside it e5, and a network of the same shape with random weights.
 
 # %% tags=["nbval-ignore-output"]
 from llmrec_lab.masked_lm import text_vectors, tiny_bert
 
 halves_zh = [[text[start : start + 8] for text in test_zh if len(text) >= 40][:300] for start in (0, 8)]
-ranks_zh = {
-    "random weights": reciprocal_ranks(*(text_vectors(tiny_bert(config), tokenizer, half).numpy() for half in halves_zh))
-}
-ranks_zh["tiny BERT"] = reciprocal_ranks(*(text_vectors(tiny, tokenizer, half).numpy() for half in halves_zh))
+ranks_zh = {}
+for name, model in (("random weights", tiny_bert(config)), ("tiny BERT", tiny)):
+    ranks_zh[name] = reciprocal_ranks(*(text_vectors(model, tokenizer, half).numpy() for half in halves_zh))
 ranks_zh["e5"] = reciprocal_ranks(*(e5.encode(half) for half in halves_zh))
 for name, values in ranks_zh.items():
     print(f"{name}: {bootstrap_interval(values)}")
 
 # %%
-claim("e5 beats the tiny BERT, beyond the interval", paired_interval(ranks_zh["e5"], ranks_zh["tiny BERT"]).low > 0)
+gain = paired_interval(ranks_zh["e5"], ranks_zh["tiny BERT"])
+claim("e5 beats the tiny BERT, beyond the interval", gain.low > 0)
 
 # %% [markdown]
 # It is not: a short training on a few thousand reviews makes no encoder of texts. e5 has seen far more text, and then
