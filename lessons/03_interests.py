@@ -302,7 +302,8 @@ fit = {name: round(float(cosine(np.array(vector), a)), 3) for name, vector in it
 print(sorted(fit.items(), key=lambda pair: -pair[1]))
 
 # %% [markdown]
-# Now a real sentence. `decompose_text` cuts it, writes each clause in concepts, and joins neighbors that mean the same:
+# Now a real sentence. `lab.interests` calls `decompose_text`, which cuts the sentence, writes each clause in concepts, and
+# joins neighbors that mean the same:
 
 # %%
 wish = "1950s western, romance from France but no horror"
@@ -427,8 +428,9 @@ def measures(scores, weights, row):
 
 # %% [markdown]
 # The ways share one interface: something goes in, `Interests` come out, and `interest_scores` says how well each film meets
-# each interest. Three of the four, and three rivals with one vector only: the mean of the history, the mean of the wish's
-# clauses, and the mean of these two. (Clauses recur from way to way, so the encoder remembers them.)
+# each interest: their cosine, and `facet_weight` for the concepts that the film has. Three of the four, and three rivals
+# with one vector only: the mean of the history, the mean of the wish's clauses, and the mean of these two. (Clauses recur
+# from way to way, so the encoder remembers them.)
 
 # %%
 from types import SimpleNamespace
@@ -604,11 +606,8 @@ print(answers.prompt(wishes[0]))
 # true? We ask again, live, about 20 of them:
 
 # %% tags=["nbval-ignore-output"]
-import torch
-
 from llmrec_lab.lm import load_language_model
 
-torch.set_num_threads(1)
 lm = load_language_model(answers.model)
 options = list(answers.likelihoods)
 live = [lm.choose(answers.prompt(wish), options) for wish in wishes[:20]]
