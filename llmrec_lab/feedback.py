@@ -19,7 +19,7 @@ from llmrec_lab.scoring import Parts
 
 REWARDS = {"like": 1.0, "click": 0.5, "skip": -0.25, "less": -1.0}
 STAYS = ("click",)  # what was only opened may be shown again
-BEST = 10  # a slate's worth of items
+BEST = 10  # items of a slate; a tenth of the catalog if that is less
 RECENT_ITEMS = 50  # liked items that are kept; the models of histories halve an item's weight every 4 places
 
 
@@ -216,10 +216,11 @@ def likeness(vectors: np.ndarray, profile: Profile) -> np.ndarray:
 
 
 def lift(found: list[Parts]) -> float:
-    """How far the ten best items stand above the mean item, by the sum of some parts; 1 where all items are equal."""
+    """How far the best items stand above the mean item, by the sum of some parts; 1 where all items are equal."""
     total = sum(parts.values.sum(axis=1) for parts in found)
-    best = np.partition(total, -min(BEST, len(total)))[-BEST:]
-    return float(best.mean() - total.mean()) or 1.0
+    count = min(BEST, -(-len(total) // 10))
+    above = np.partition(total, -count)[-count:].mean() - total.mean()
+    return float(above) if above > 1e-9 else 1.0
 
 
 def scaled(parts: Parts, size: float) -> Parts:
