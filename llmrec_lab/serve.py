@@ -172,7 +172,7 @@ async def lines(pushes: AsyncIterator[Push | None]) -> AsyncIterator[str]:
     """Pushes as server-sent events; a comment where there was none for a while."""
     yield f"retry: {AGAIN}\n\n"
     async for push in pushes:
-        yield ": nothing new\n\n" if push is None else f"id: {push.position}\ndata: {push.to_json()}\n\n"
+        yield ": nothing new\n\n" if push is None else f"id: {push.position}\ndata: {push.line}\n\n"
 
 
 # ---- what goes wrong -------------------------------------------------------------------------------------------------

@@ -124,6 +124,42 @@ def test_a_state_that_was_dropped_is_made_again_from_the_log(lab, log):
     assert before == after and before.position == 2
 
 
+def test_a_state_that_was_foreseen_is_the_one_that_the_log_leads_to(lab, log):
+    """Words are read once, when they are checked; events of other processes in between must not get lost by that."""
+    words = event(3, "say", "", "more ghosts")
+    with SQLiteLog(log.path) as other:
+
+        async def scene(sessions):
+            await sessions.record(event(1, "describe", "", "space and love"))
+            await sessions.recommend("ann", 5)
+            submit = log.submit
+            log.submit = lambda one: (other.append(event(2, "less", "alien")), submit(one))[1]
+            await sessions.record(words)
+            log.submit = submit
+            await sessions.record(event(4, "like", "amelie"))
+            return await sessions.recommend("ann", 5)
+
+        live = played(lab, log, scene)
+    assert live == played(lab, log, lambda sessions: sessions.recommend("ann", 5)) and live.position == 4
+
+
+def test_words_are_read_once(lab, log):
+    read = []
+
+    class Counting(Recommender):
+        def interests(self, text):
+            read.append(text)
+            return super().interests(text)
+
+    counting = Counting(lab.catalog, lab.encoder)
+
+    async def scene(sessions):
+        await sessions.record(event(1, "describe", "", "space and love"))
+        return (await sessions.recommend("ann", 5)).position
+
+    assert played(counting, log, scene) == 1 and read == ["space and love"]
+
+
 # Watching
 
 
