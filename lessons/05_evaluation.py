@@ -794,9 +794,9 @@ for metric in ("HR@10", "NDCG@10"):
 claim("in NDCG@10 the lead is larger within a minute, beyond the interval", low_end["NDCG@10"] > 0)
 
 # %% [markdown]
-# In HR@10 these people are too few to show it; NDCG@10, which sees places, does. So a part of the advantage is knowledge
-# about a web page. A number on MovieLens says how well you guess the next *rating*; whether the same holds for what people
-# watch in your shop, only data of your shop can say.
+# In HR@10 these people are too few to show it; NDCG@10, which sees places, does. So a part of the advantage is most likely
+# knowledge about a web page. A number on MovieLens says how well you guess the next *rating*; whether the same holds for
+# what people watch in your shop, only data of your shop can say.
 #
 # ## 8. Find the planted bug
 #
