@@ -25,12 +25,22 @@ class Crowd:
         tastes: (m, d) rows of length 1.
         items: (n, d) rows of length 1.
         steepness, level: an item is clicked with the probability 1 / (1 + exp(-steepness * (cosine - level))).
+
+    Raises:
+        DataError: tastes and items have different dimensions, or a row is not of length 1.
     """
 
     tastes: np.ndarray
     items: np.ndarray
     steepness: float = 6.0
     level: float = 0.5
+
+    def __post_init__(self):
+        if self.tastes.shape[1:] != self.items.shape[1:]:
+            raise DataError(f"tastes {self.tastes.shape} and items {self.items.shape} do not fit; pass (m, d) and (n, d)")
+        for rows in (self.tastes, self.items):
+            if not np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3):
+                raise DataError("a taste or an item is not of length 1; pass unit_rows(...) of both")
 
     @property
     def chances(self) -> np.ndarray:

@@ -131,6 +131,9 @@ def learner_ranks(learner, vectors: np.ndarray, stretch: Stretch, order: np.ndar
     Returns:
         (q) ranks from 1 among the items that the user has not met.
 
+    Raises:
+        DataError: there is not one vector for each item, or one is not finite.
+
     Example:
         >>> from llmrec_lab.datasets.tiny import tiny_world
         >>> from llmrec_lab.online import Decay
@@ -139,6 +142,10 @@ def learner_ranks(learner, vectors: np.ndarray, stretch: Stretch, order: np.ndar
         array([1, 2, 3, 1])
     """
     vectors = np.asarray(vectors, dtype=np.float64)
+    if len(vectors) != stretch.histories.n_items:
+        raise DataError(
+            f"{len(vectors)} vectors came for {stretch.histories.n_items} items; pass one for each, in their order"
+        )
     queries = np.array(list(learner_queries(learner, vectors, stretch, updates)))  # (q, d)
     return ranks((queries[at] @ vectors.T for at in blocks(stretch)), stretch, order)
 

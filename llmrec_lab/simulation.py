@@ -34,7 +34,7 @@ class World:
         skip: the reward of an item that was shown and not clicked, which says less than a click; a click's is 1.
 
     Raises:
-        DataError: the numbers do not go together.
+        DataError: the numbers do not go together, or an item is not of length 1.
     """
 
     items: np.ndarray
@@ -48,9 +48,11 @@ class World:
     skip: float = -0.25
 
     def __post_init__(self):
-        if not 1 <= self.shown <= self.offered <= len(self.items):
-            counts = f"shown {self.shown}, offered {self.offered}, items {len(self.items)}"
-            raise DataError(f"{counts}: show at least 1, offer as many or more, and have as many items or more")
+        if self.horizon < 1 or not 1 <= self.shown <= self.offered <= len(self.items):
+            counts = f"horizon {self.horizon}, shown {self.shown}, offered {self.offered}, items {len(self.items)}"
+            raise DataError(
+                f"{counts}: take 1 round or more, show at least 1, offer as many or more, and have as many or more"
+            )
         lengths = np.linalg.norm(self.items, axis=1)
         if not np.allclose(lengths, 1, atol=1e-3):
             raise DataError(f"an item has length {lengths[np.abs(lengths - 1).argmax()]:.3g}; pass unit_rows(items)")

@@ -24,6 +24,11 @@ def in_order(clicks, views, rng):
     return -np.arange(len(clicks), dtype=float)
 
 
+def test_the_chance_of_a_click_is_the_logistic_of_the_cosine():
+    found = Crowd(np.array([[1.0, 0.0]]), np.array([[0.6, 0.8], [1.0, 0.0]]), steepness=5.0, level=0.4).chances
+    np.testing.assert_allclose(found, [[1 / (1 + np.exp(-1)), 1 / (1 + np.exp(-3))]])
+
+
 def test_the_meters_of_a_fixed_order_are_those_by_hand(crowd):
     meters = run_loop(in_order, crowd, rounds=2, k=4)
     assert meters["click chance"].tolist() == pytest.approx([crowd.chances[:, :4].mean(), crowd.chances[:, 4:8].mean()])
@@ -79,3 +84,11 @@ def test_a_policy_scores_what_its_name_says():
 def test_more_rounds_than_there_are_items_are_refused(crowd):
     with pytest.raises(DataError, match="41 rounds of 5 items need 205"):
         run_loop(in_order, crowd, rounds=41, k=5)
+
+
+@pytest.mark.parametrize(
+    ("tastes", "items"), [(np.eye(3), np.eye(2)), (2 * np.eye(3), np.eye(3)), (np.eye(3), np.zeros((3, 3)))]
+)
+def test_a_crowd_whose_vectors_do_not_fit_is_refused(tastes, items):
+    with pytest.raises(DataError, match="do not fit|not of length 1"):
+        Crowd(tastes, items)

@@ -201,6 +201,12 @@ def test_a_recommender_that_does_not_know_who_is_asked_is_refused():
         state_ranks(lab, last_events(catalog, interactions, last=2), id_order(catalog.item_ids))
 
 
+@pytest.mark.parametrize("n", [N - 1, N + 1])
+def test_vectors_of_other_items_are_refused(world, n):
+    with pytest.raises(DataError, match=f"{n} vectors came for {N} items"):
+        learner_ranks(Decay(), np.ones((n, D)), last_events(*world[:2], last=2), np.arange(N))
+
+
 @pytest.mark.parametrize(("last", "back"), [(0, 0), (1, -1), (1.5, 0)])
 def test_a_stretch_that_makes_no_sense_is_refused(last, back):
     with pytest.raises(DataError, match="pass whole numbers"):

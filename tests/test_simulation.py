@@ -150,6 +150,11 @@ def test_more_than_there_is_cannot_be_shown(items, shown, offered):
         World(items, shown=shown, offered=offered)
 
 
+def test_a_life_without_rounds_is_refused(items):
+    with pytest.raises(DataError, match="take 1 round or more"):
+        World(items, horizon=0)
+
+
 def test_items_that_are_not_of_length_one_are_refused(items):
     with pytest.raises(DataError, match=r"an item has length 2; pass unit_rows"):
         World(2 * items)
