@@ -121,7 +121,7 @@ class Guard:
             return await self.app(scope, receive, send)
         try:
             self.admit(scope)
-            body = await self.body(Headers(scope=scope), receive)
+            body = await self.body(receive)
         except Refused as refused:
             return await refuse(refused, receive, with_headers(send))
         await self.app(scope, replayed(body, receive), with_headers(send))
@@ -145,11 +145,8 @@ class Guard:
         except ValueError:
             return False
 
-    async def body(self, headers: Headers, receive) -> bytes:
-        """The whole body of a request; Refused as soon as it is seen to be too large, whether its size was told or not."""
-        too_large = Refused(413, f"the body is larger than {self.limits.body:,} bytes; an event is much smaller")
-        if int(headers.get("content-length", 0)) > self.limits.body:  # the server has checked that it is a number
-            raise too_large
+    async def body(self, receive: Callable) -> bytes:
+        """The whole body of a request; Refused as soon as more has come than is allowed, whatever its header announced."""
         body, more = b"", True
         try:
             async with asyncio.timeout(self.limits.seconds):
@@ -159,7 +156,7 @@ class Guard:
                         raise Refused(400, "the connection was closed before the whole body had arrived")
                     body, more = body + message.get("body", b""), message.get("more_body", False)
                     if len(body) > self.limits.body:
-                        raise too_large
+                        raise Refused(413, f"the body is larger than {self.limits.body:,} bytes; an event is much smaller")
         except TimeoutError:
             raise Refused(408, f"the body did not arrive within {self.limits.seconds:g} seconds; send it again") from None
         return body

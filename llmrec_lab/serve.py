@@ -242,7 +242,8 @@ class Server(uvicorn.Server):
 
 def make_server(app: FastAPI) -> Server:
     """A server for the app. It believes no header about where a request came from, and writes no log of requests."""
-    return Server(uvicorn.Config(app, log_level="warning", access_log=False, proxy_headers=False, server_header=False))
+    quiet = {"log_level": "warning", "access_log": False, "server_header": False}
+    return Server(uvicorn.Config(app, proxy_headers=False, ws="none", **quiet))
 
 
 def listen(host: str, port: int) -> socket.socket:

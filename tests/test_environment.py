@@ -76,4 +76,6 @@ def test_the_wheel_carries_data_and_assets(tmp_path):
     assert data, "data/ is empty"
     assert {f"llmrec_lab/{path.as_posix()}" for path in data} <= names
     assert {"llmrec_lab/assets.txt", "llmrec_lab/catalog.py"} <= names
+    page = {f"llmrec_lab/page/{path.name}" for path in (ROOT / "llmrec_lab" / "page").iterdir()}
+    assert len(page) == 4 and page <= names
     assert not [name for name in names if name.split("/")[0] in ("tests", "tools", "lessons", "notebooks")]

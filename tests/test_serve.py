@@ -1,9 +1,12 @@
 """The server: what it acknowledged is stored, what it refuses it explains, and nothing that anybody sends is a 5xx."""
 
+import http.client
 import json
 import re
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
@@ -416,13 +419,16 @@ def test_a_flood_of_one_user_is_slowed_down_and_nobody_else_is(lab, log):
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["announced", "in chunks"])
-def test_a_body_of_100_megabytes_is_refused_while_it_is_sent(address, log, announced):
+def test_a_body_of_100_megabytes_is_refused_and_a_client_that_sends_all_of_it_reads_why(address, log, announced):
     megabyte = b"x" * 1_000_000
+    headers = user(httpx2.Client(base_url=address)) | {"content-type": "application/json"}
+    client = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
     content = megabyte * 100 if announced else (megabyte for _ in range(100))
-    with httpx2.Client(base_url=address, timeout=60) as client:
-        headers = user(client) | {"content-type": "application/json"}
-        refused(client.post("/events", headers=headers, content=content), 413, "larger than 16,384 bytes")
-        assert client.post("/events", headers=headers, json=like()).status_code == 200
+    client.request("POST", "/events", content, headers, encode_chunked=not announced)
+    answer = client.getresponse()
+    assert answer.status == 413 and "larger than 16,384 bytes" in json.load(answer)["detail"]
+    client.close()
+    assert httpx2.post(f"{address}/events", headers=headers, json=like()).status_code == 200
     assert len(log.read()) == 1
 
 
@@ -538,6 +544,11 @@ def test_a_server_that_stops_ends_its_streams(lab, log):
 
 
 # ---- start and restart
+
+
+def test_importing_the_library_and_its_recommender_imports_no_server():
+    code = "import sys; from llmrec_lab import Recommender; print([n for n in ('fastapi', 'uvicorn') if n in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 
 
 def test_a_restart_loses_nothing_and_tokens_stay_good(lab, tmp_path):
