@@ -1,6 +1,7 @@
 """What the language model says is what transformers says, every choice is one of the options, and bad input is refused."""
 
 import re
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -269,6 +270,19 @@ def test_a_saved_model_loads_from_its_folder(model, tmp_path):
     loaded = load_language_model(str(tmp_path), device="cpu")
     assert loaded.name == str(tmp_path)
     np.testing.assert_array_equal(loaded.score(PROMPT, "the moon"), model.score(PROMPT, "the moon"))
+
+
+def test_a_model_saved_in_half_precision_computes_in_full(model, tmp_path):
+    deepcopy(model.model).half().save_pretrained(tmp_path)
+    model.tokenizer.save_pretrained(tmp_path)
+    assert load_language_model(str(tmp_path), device="cpu").model.dtype == torch.float32
+
+
+def test_what_the_hub_complains_about_is_told_in_one_line(tmp_path):
+    with pytest.raises(AssetError) as refused:
+        load_language_model(str(tmp_path))
+    told = str(refused.value).replace(str(tmp_path), "")
+    assert "\n" not in told and len(told) < 250
 
 
 def test_a_folder_without_a_model_or_with_a_pickle_is_refused(model, tmp_path):
