@@ -68,6 +68,11 @@ MESSAGES = {
         "widget.score": "score",
         "widget.diversity": "diversity",
         "widget.diverse": "Lambda {value:.2f}: diversity {diversity:.2f}",
+        "widget.press": "Press like or skip.",
+        "widget.pressed": "{kind}: {title}. First now: {first}. New on the list: {new}.",
+        "widget.nothing": "nothing",
+        "widget.start": "at first",
+        "widget.after": "{number}. after {kind} {place}",
         # lesson 00
         "00.1.expected": "expected is one number, the cosine of (1, 2, 3, 4, 5) and (6, 7, 8, 9, 10)",
         "00.1.why": "130 / sqrt(55 * 330) is 0.96495. The article printed 0.99; computing it is how you know.",

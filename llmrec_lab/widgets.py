@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import html
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ import pandas as pd
 from llmrec_lab.catalog import Catalog, Slate
 from llmrec_lab.columns import RANK
 from llmrec_lab.errors import DataError, LabError
+from llmrec_lab.event_log import Event
+from llmrec_lab.feedback import UserState
 from llmrec_lab.messages import message
 from llmrec_lab.metrics import average_precision, diversity, f1, mrr, ndcg, precision, recall
 from llmrec_lab.ranking import id_order, mmr, quota
@@ -544,6 +547,128 @@ def interest_mixer(catalog: Catalog, labels, scores: np.ndarray, k: int = 10):
     for slider in sliders:
         slider.observe(show, names="value")
     return ipywidgets.VBox([*sliders, answer])
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Where a feedback player stands: the state, its slate, and a sentence about the last press."""
+
+    state: UserState
+    slate: Slate
+    said: str
+
+
+def first_turn(lab, who: str, k: int = 5) -> Turn:
+    """The slate for a known user or a wish, before anything is pressed."""
+    state = lab.user(who)
+    return Turn(state, lab.recommend(state, k), message("widget.press"))
+
+
+def next_turn(lab, turn: Turn, kind: str, place: int) -> Turn:
+    """What a press makes of a turn: the next state, its slate, and what is new on it.
+
+    Args:
+        lab: a Recommender.
+        turn: from `first_turn` or `next_turn`; it stays as it is.
+        kind: `like`, `skip` or `less`.
+        place: of the item on the slate, from 1.
+
+    Returns:
+        A Turn whose slate is as long, or shorter where nothing is left to show.
+
+    Raises:
+        DataError: the slate has no such place, or the kind is none of an item.
+
+    Example:
+        >>> from llmrec_lab import Recommender, load_encoder
+        >>> from llmrec_lab.datasets.tiny import tiny_world
+        >>> lab = Recommender(tiny_world()[0], load_encoder("minilm"))
+        >>> next_turn(lab, first_turn(lab, "spirits", k=2), "like", 1).said
+        'like: Spirited Away. First now: My Neighbor Totoro. New on the list: Amélie.'
+    """
+    shown = len(turn.slate.item_ids)
+    if not 1 <= place <= shown:
+        raise DataError(f"place came as {place!r}; the slate has places 1 to {shown}")
+    item_id, title = turn.slate.item_ids[place - 1], turn.slate.titles[place - 1]
+    state = lab.feedback(turn.state, Event("pressed", turn.state.user_id, item_id, kind, 1, 0))
+    slate = lab.recommend(state, shown)
+    new = [title for title in slate.titles if title not in turn.slate.titles] or [message("widget.nothing")]
+    first = slate.titles[0] if len(slate.titles) else message("widget.nothing")
+    return Turn(state, slate, message("widget.pressed", kind=kind, title=title, first=first, new=", ".join(new)))
+
+
+def feedback_table(lab, who: str, presses: list[tuple[str, int]], k: int = 5) -> pd.DataFrame:
+    """The still twin of the feedback player: the slates at first and after each press, side by side.
+
+    Args:
+        lab: a Recommender.
+        who: a known user's id, else a wish.
+        presses: pairs of a kind and a place, such as `("like", 1)`.
+        k: how many items.
+
+    Returns:
+        A table of titles; its index is the rank, from 1.
+
+    Raises:
+        DataError: as `next_turn`.
+
+    Example:
+        >>> from llmrec_lab import Recommender, load_encoder
+        >>> from llmrec_lab.datasets.tiny import tiny_world
+        >>> lab = Recommender(tiny_world()[0], load_encoder("minilm"))
+        >>> feedback_table(lab, "spirits", [("like", 1)], k=2).loc[1].tolist()
+        ['Spirited Away', 'My Neighbor Totoro']
+    """
+    turn = first_turn(lab, who, k)
+    columns = {message("widget.start"): pd.Series(turn.slate.titles)}
+    for number, (kind, place) in enumerate(presses, start=1):
+        turn = next_turn(lab, turn, kind, place)
+        columns[message("widget.after", number=number, kind=kind, place=place)] = pd.Series(turn.slate.titles)
+    table = pd.DataFrame(columns).fillna("")
+    table.index = pd.RangeIndex(1, len(table) + 1, name=RANK)
+    return table
+
+
+def feedback_player(lab, who: str, k: int = 5):
+    """A slate with buttons like and skip, which follows every press. Reached with Tab; needs a running kernel.
+
+    Args:
+        lab, who, k: as for `feedback_table`.
+
+    Returns:
+        An ipywidgets VBox: a row for each place, and below them what the last press did.
+
+    Raises:
+        ImportError: ipywidgets is not installed.
+    """
+    import ipywidgets
+
+    turn = first_turn(lab, who, k)
+    places, kinds = range(1, len(turn.slate.item_ids) + 1), ("like", "skip")
+    narrow = ipywidgets.Layout(width="5em")
+    buttons = {(kind, place): ipywidgets.Button(description=kind, layout=narrow) for place in places for kind in kinds}
+    titles = {place: ipywidgets.HTML() for place in places}
+    said = ipywidgets.HTML()
+
+    def show() -> None:
+        shown = dict(zip(places, turn.slate.titles))
+        for place in places:
+            titles[place].value = html.escape(shown.get(place, ""))
+            for kind in kinds:
+                buttons[kind, place].disabled = place not in shown
+                buttons[kind, place].tooltip = f"{kind} {shown.get(place, '')}"
+        said.value = status(html.escape(turn.said), "p")
+
+    def pressed(kind: str, place: int) -> None:
+        nonlocal turn
+        turn = next_turn(lab, turn, kind, place)
+        show()
+
+    for (kind, place), button in buttons.items():
+        button.on_click(lambda _, kind=kind, place=place: pressed(kind, place))
+    show()
+    rows = [ipywidgets.HBox([*(buttons[kind, place] for kind in kinds), titles[place]]) for place in places]
+    return ipywidgets.VBox([*rows, said])
 
 
 def after_a_pause(action: Callable[[], None], pause: float = PAUSE) -> Callable:

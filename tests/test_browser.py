@@ -64,6 +64,15 @@ WIDGETS = [
         "2 Amélie 0.000",  # Blade Runner, a twin of the first, was there
     ),
     Widget("05", "metric_playground", "playground_table", "", ["ArrowRight"], "MRR 0.50"),
+    Widget(
+        "07",
+        "feedback_player",
+        "feedback_table",
+        "from llmrec_lab import Recommender, load_encoder\nfrom llmrec_lab.datasets.tiny import tiny_world\n"
+        "lab = Recommender(tiny_world()[0], load_encoder('minilm'))",
+        ["Enter"],
+        "like: ",
+    ),
 ]
 TWINS = {("00", "search_box"): "search_table"} | {(widget.lesson, widget.name): widget.twin for widget in WIDGETS}
 
@@ -186,7 +195,7 @@ def test_all_widgets_show_without_an_error(gallery_page, workspace):
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: f"{widget.lesson}-{widget.name}")
 def test_a_widget_is_reached_with_tab_and_follows_the_keys(gallery_page, widget):
     cell = gallery_page.locator(".jp-CodeCell", has_text=f"{widget.name}(")
-    control, answer = cell.locator("input[type=text], [role=slider]").first, cell.locator("[role=status]")
+    control, answer = cell.locator("input[type=text], [role=slider], .widget-button").first, cell.locator("[role=status]")
     playwright.expect(answer).not_to_contain_text(widget.shown, use_inner_text=True)
     assert control.evaluate("element => element.tabIndex") == 0  # Tab stops here
     control.focus()

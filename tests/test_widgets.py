@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from llmrec_lab import widgets
 from llmrec_lab.catalog import Slate
 from llmrec_lab.errors import DataError
+from llmrec_lab.recommender import Recommender
 from llmrec_lab.text import token_grid
 from llmrec_lab.vocabularies import load_tokenizer
 from llmrec_lab.widgets import (
@@ -21,11 +23,15 @@ from llmrec_lab.widgets import (
     diversity_dial,
     diversity_html,
     diversity_table,
+    feedback_player,
+    feedback_table,
+    first_turn,
     interest_mixer,
     metric_playground,
     mixed_slate,
     mixer_html,
     mixer_table,
+    next_turn,
     playground_html,
     playground_table,
     playground_values,
@@ -358,3 +364,66 @@ def test_the_slate_follows_the_sliders_and_titles_are_escaped(tiny):
     assert "&lt;b&gt;" in answer.value and "<b>" not in answer.value
     sliders[0].value = 0
     assert answer.value == mixer_html(catalog, TWO_WISHES, [0, 1], k=2) and "&lt;b&gt;" not in answer.value
+
+
+# The feedback player
+
+
+@pytest.fixture
+def listening(tiny, word_counts):
+    """A recommender of the tiny world that has no model to load."""
+    return Recommender(tiny[0], word_counts)
+
+
+def test_a_like_takes_the_film_off_the_list_and_a_neighbor_comes(listening):
+    before = first_turn(listening, "spirits", k=2)
+    after = next_turn(listening, before, "like", 1)
+    assert before.slate.titles[0] not in after.slate.titles and len(after.slate.titles) == 2
+    new = set(after.slate.titles) - set(before.slate.titles)
+    assert after.said == (
+        f"like: {before.slate.titles[0]}. First now: {after.slate.titles[0]}. New on the list: {', '.join(new)}."
+    )
+
+
+def test_like_and_skip_make_different_lists_and_the_turn_before_stays(listening):
+    before = first_turn(listening, "science fiction", k=4)
+    liked, skipped = (next_turn(listening, before, kind, 1) for kind in ("like", "skip"))
+    assert liked.slate.titles.tolist() != skipped.slate.titles.tolist()
+    assert listening.recommend(before.state, 4).titles.tolist() == before.slate.titles.tolist()
+
+
+def test_the_list_may_be_played_until_nothing_is_left(listening):
+    turn = first_turn(listening, "spirits", k=5)
+    for left in (4, 3, 2, 1, 0):
+        turn = next_turn(listening, turn, "like", 1)
+        assert len(turn.slate.titles) == left
+    assert turn.said.endswith("First now: nothing. New on the list: nothing.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "words"), [("like", 0, "1 to 2"), ("like", 3, "1 to 2"), ("love", 1, "use one of")]
+)
+def test_a_press_of_nothing_is_refused(listening, kind, place, words):
+    with pytest.raises(DataError, match=words):
+        next_turn(listening, first_turn(listening, "spirits", k=2), kind, place)
+
+
+def test_still_twin_of_the_player_has_a_column_per_press(listening):
+    table = feedback_table(listening, "spirits", [("like", 1), ("skip", 1)], k=4)
+    assert table.columns.tolist() == ["at first", "1. after like 1", "2. after skip 1"]
+    assert table["2. after skip 1"].tolist()[3] == "" and table.index.tolist() == [1, 2, 3, 4]
+
+
+def test_the_player_follows_its_buttons_and_titles_are_escaped(tiny, word_counts):
+    pytest.importorskip("ipywidgets")
+    catalog = replace(tiny[0], titles=np.array([f"<b>{title}" for title in tiny[0].titles], dtype=object))
+    lab = Recommender(catalog, word_counts)
+    *rows, said = feedback_player(lab, "spirits", k=5).children
+    table = feedback_table(lab, "spirits", [("skip", 2)], k=5)
+    shown = lambda: [unescape(row.children[2].value) for row in rows]  # noqa: E731
+    assert shown() == table["at first"].tolist() and "Press like or skip" in said.value
+    rows[1].children[1].click()
+    assert shown() == table["1. after skip 2"].tolist()
+    assert rows[4].children[0].disabled and not rows[0].children[0].disabled
+    assert "&lt;b&gt;" in said.value and "<b>" not in said.value + rows[0].children[2].value
+    assert rows[0].children[0].tooltip == f"like {shown()[0]}"
