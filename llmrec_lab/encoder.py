@@ -50,19 +50,21 @@ class Bert(nn.Module):
         layers = (bert_layer(d, config["intermediate_size"], eps) for _ in range(config["num_hidden_layers"]))
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(layers)})
 
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor | None = None) -> torch.Tensor:
         """Contextual vectors of every token.
 
         Args:
             ids: (b, t) token ids.
             mask: (b, t) booleans, False where padded.
+            types: (b, t) 0 for tokens of the first text of a pair, 1 for those of the second; all 0 if left out.
 
         Returns:
             (b, t, d); rows at padded places mean nothing.
         """
         parts = self.embeddings
         x = parts["word_embeddings"](ids) + parts["position_embeddings"].weight[: ids.shape[1]]  # (b, t, d)
-        x = parts["LayerNorm"](x + parts["token_type_embeddings"].weight[0])
+        table = parts["token_type_embeddings"]
+        x = parts["LayerNorm"](x + (table.weight[0] if types is None else table(types)))
         for layer in self.encoder["layer"]:
             x = self.layer(layer, x, mask[:, None, None, :])  # (b, t, d)
         return x

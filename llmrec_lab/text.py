@@ -6,11 +6,14 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from llmrec_lab.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd  # encoders clean their texts, and need no tables for it
 
 UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]+"
@@ -194,6 +197,8 @@ def token_grid(tokenizer, text: str) -> pd.DataFrame:
         id       101  2771  3148   18637   3152    102      0      0
         mask       1     1     1       1      1      1      0      0
     """
+    import pandas as pd
+
     row = tokenizer.encode(clean(text))
     filler = first_id(tokenizer, PADDING)
     missing = -len(row.ids) % GRID_MULTIPLE

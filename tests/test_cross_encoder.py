@@ -1,0 +1,148 @@
+"""A cross-encoder is the one of transformers, learns from both labels, and re-ranks without letting a stranger in."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from training_world import N_ITEMS, TITLES, people, small_encoder
+
+from llmrec_lab.bi_encoder import copy_of
+from llmrec_lab.cross_encoder import CrossEncoder, CrossEncoderTask, Reranker, load_cross_encoder
+from llmrec_lab.errors import AssetError, DataError
+from llmrec_lab.finetune import TrainConfig, finetune
+from llmrec_lab.pairs import make_pairs, mine_negatives, user_texts
+
+CONFIG = TrainConfig(epochs=3, batch=16, rate=3e-3, dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    return small_encoder(tmp_path_factory.mktemp("models") / "small")
+
+
+def a_task(encoder, count=2):
+    pairs = make_pairs(people(n_users=40), TITLES, last=3)
+    return CrossEncoderTask(
+        encoder, pairs, TITLES, mine_negatives(pairs, lambda rows: np.zeros((len(rows), N_ITEMS)), count)
+    )
+
+
+def test_it_is_the_sequence_classifier_of_transformers(encoder, tmp_path):
+    from transformers import BertForSequenceClassification
+
+    task = a_task(encoder)
+    task.save(tmp_path)
+    theirs, report = BertForSequenceClassification.from_pretrained(tmp_path, output_loading_info=True)
+    assert (theirs.num_labels, list(report["missing_keys"])) == (1, [])
+    rows = task.read[:5]
+    longest = max(len(row.ids) for row in rows)
+    pad = {"ids": "input_ids", "attention_mask": "attention_mask", "type_ids": "token_type_ids"}
+    inputs = {
+        name: torch.tensor([getattr(row, field) + [0] * (longest - len(row.ids)) for row in rows])
+        for field, name in pad.items()
+    }
+    with torch.inference_mode():
+        expected, found = theirs.eval()(**inputs).logits[:, 0], task.module(rows)
+    assert torch.allclose(found, expected, atol=1e-5)
+    assert len(set(rows[0].type_ids)) == 2
+
+
+def test_the_order_of_the_two_texts_counts(encoder):
+    model = CrossEncoder(encoder)
+    assert model.scores(["robot one"], ["kiss two"])[0] != pytest.approx(
+        model.scores(["kiss two"], ["robot one"])[0], abs=1e-6
+    )
+
+
+def test_a_score_does_not_depend_on_the_pairs_beside_it(encoder):
+    model, users = CrossEncoder(encoder), ["robot one; laser two", "", "kiss one " * 20]
+    together = model.scores(users, list(TITLES[:3]))
+    alone = [model.scores([user], [title])[0] for user, title in zip(users, TITLES)]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_the_parts_sum_to_the_mean_cross_entropy_of_both_labels(encoder):
+    task, rows = a_task(encoder), np.array([3, 0, 7, 11])
+    parts = list(task.parts(rows, tokens=40, checkpointing=False))
+    assert len(parts) > 2
+    losses = []
+    for row in rows:
+        for place in range(3):
+            (logit,) = task.module([task.read[row * 3 + place]]).tolist()
+            losses.append(np.log1p(np.exp(-logit if place == 0 else logit)))
+    assert sum(part.item() for part in parts) == pytest.approx(np.mean(losses), abs=1e-5)
+
+
+def test_training_tells_the_tastes_apart_and_the_folder_keeps_it(encoder, tmp_path):
+    curve = finetune(a_task(encoder), tmp_path, CONFIG)
+    assert np.mean(curve.losses[-5:]) < 0.9 * curve.losses[0]
+    model = load_cross_encoder(str(tmp_path))
+    users = ["robot one; laser two; orbit one", "waltz one; letter two; kiss one"]
+    scores = np.array([model.scores([user] * N_ITEMS, list(TITLES)) for user in users])  # (2, 40)
+    own, other = scores[0, :20].mean() + scores[1, 20:].mean(), scores[0, 20:].mean() + scores[1, :20].mean()
+    assert own > other + 1
+
+
+def test_every_weight_of_the_head_is_trained(encoder, tmp_path):
+    task = a_task(encoder)
+    before = {name: weight.clone() for name, weight in task.module.named_parameters()}
+    finetune(task, tmp_path, TrainConfig(batch=16, rate=1e-3, dtype="float32"))
+    still = [name for name, weight in task.module.named_parameters() if torch.equal(weight, before[name])]
+    assert still == []
+
+
+def test_a_task_without_negatives_is_refused(encoder):
+    pairs = make_pairs(people(), TITLES)
+    for negatives in (np.empty((len(pairs), 0), dtype=int), np.zeros((3, 2), dtype=int), None):
+        with pytest.raises(DataError, match="else all labels are 1 and the network learns to say 1"):
+            CrossEncoderTask(encoder, pairs, TITLES, negatives)
+
+
+def test_a_rounded_encoder_is_refused(encoder):
+    with pytest.raises(DataError, match="load it as float32"):
+        CrossEncoderTask(copy_of(encoder, "bfloat16"), make_pairs(people(), TITLES), TITLES, np.zeros((120, 1), dtype=int))
+
+
+def test_a_model_without_a_head_is_refused(encoder):
+    with pytest.raises(AssetError, match="has no head that scores a pair; train one with CrossEncoderTask"):
+        load_cross_encoder(encoder.name)
+
+
+def test_the_configuration_names_one_label(encoder, tmp_path):
+    a_task(encoder).save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["id2label"] == {"0": "LABEL_0"}
+    assert config["hidden_size"] == 32
+
+
+class Reader:
+    """Likes the last title of the alphabet best, and notes what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def scores(self, user_texts, item_texts):
+        self.asked.append((set(user_texts), list(item_texts)))
+        return np.argsort(np.argsort(item_texts)).astype(np.float32)
+
+
+def test_the_reranker_reads_the_first_items_and_no_other_can_pass_them(rng):
+    histories, reader = people(n_users=3), Reader()
+    ranking = rng.standard_normal((3, N_ITEMS))
+    ranking[:, 7] = -np.inf
+    added = Reranker(reader, TITLES, TITLES, weight=50.0, depth=5, last=2).scores(histories, ranking)
+    for row in range(3):
+        first = np.argsort(-ranking[row])[:5]
+        assert reader.asked[row] == ({user_texts(histories, TITLES, 2)[row]}, list(TITLES[first]))
+        best = np.argsort(-(ranking + added)[row])[:5]
+        assert set(best) == set(first)
+        assert list(TITLES[best]) == sorted(TITLES[first], reverse=True)
+        assert added[row, first].mean() == pytest.approx(0, abs=1e-9)
+        assert added[row, first].std() == pytest.approx(50)
+
+
+def test_a_ranking_without_a_choice_is_left_alone():
+    ranking = np.full((1, N_ITEMS), -np.inf)
+    ranking[0, 3] = 1.0
+    assert not Reranker(Reader(), TITLES, TITLES).scores(people(n_users=1), ranking).any()
