@@ -1,5 +1,6 @@
 """The server: what it acknowledged is stored, what it refuses it explains, and nothing that anybody sends is a 5xx."""
 
+import asyncio
 import http.client
 import json
 import re
@@ -17,6 +18,7 @@ pytest.importorskip("fastapi", reason="[serve] is not installed: no server")
 import httpx2
 from starlette.testclient import TestClient
 
+from benchmarks import load
 from llmrec_lab import event_log, sessions
 from llmrec_lab.datasets.tiny import tiny_world
 from llmrec_lab.errors import DataError, LogError
@@ -584,3 +586,9 @@ def test_an_app_without_fit_serves_from_texts_alone(log, word_counts):
     ann = user(client)
     client.post("/events", headers=ann, json=like())
     assert len(client.get("/recommend", headers=ann).json()["items"]) == 4
+
+
+def test_the_load_benchmark_times_every_event_and_loses_none(address, log):
+    items, words, positions = asyncio.run(load.load(address, 9, 3))
+    assert len(items) == 9 and len(words) == 2 and min(items + words) > 0
+    assert sorted(positions) == [position for position, _ in log.read()] == list(range(1, 15))

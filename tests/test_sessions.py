@@ -36,7 +36,7 @@ def played(lab, log, scene, **settings):
     async def play():
         sessions = Sessions(lab, log, **settings)
         try:
-            return await asyncio.wait_for(scene(sessions), 60)
+            return await asyncio.wait_for(scene(sessions), 30)
         finally:
             sessions.close()
 
