@@ -1,5 +1,7 @@
 """Test, then train: nothing is known of an event before it is asked for, everything is known after."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -192,6 +194,39 @@ def test_a_recommenders_state_is_asked_as_a_live_page_would_ask_it(updates):
         expected.append(1 + sum((-scores[i], order[i]) < (-scores[target], order[target]) for i in range(5)))
     assert len(expected) == 4 and -1 in stretch.rewards
     np.testing.assert_array_equal(state_ranks(lab, stretch, order, updates), expected)
+
+
+@pytest.mark.parametrize("updates", [True, False])
+def test_every_event_of_the_stretch_reaches_the_state_once_and_in_time(world, updates, monkeypatch):
+    catalog, interactions, _ = world
+    stretch, histories = last_events(catalog, interactions, last=4), interactions.histories(catalog)
+    lab = SimpleNamespace(
+        catalog=catalog,
+        knows=lambda user: True,
+        user=lambda user: SimpleNamespace(user_id=user, events=()),
+        feedback=lambda state, event: SimpleNamespace(user_id=state.user_id, events=(*state.events, event)),
+    )
+
+    def scored(lab, state):
+        return SimpleNamespace(values=np.random.default_rng([len(state.events), int(state.user_id)]).random((N, 1)))
+
+    states = []
+    monkeypatch.setattr("llmrec_lab.prequential.state_parts", lambda lab, state: states.append(state) or scored(lab, state))
+    found, expected = state_ranks(lab, stretch, np.arange(N), updates), []
+    for asked, begins, user in zip(stretch.asked, stretch.begins, stretch.users):
+        then = SimpleNamespace(user_id=histories.user_ids[user], events=range(asked - begins if updates else 0))
+        scores = np.round(scored(lab, then).values[:, 0], 6)
+        target = histories.items[asked]
+        scores[histories.items[histories.starts[user] : asked]] = -np.inf
+        expected.append(1 + sum((-scores[i], i) < (-scores[target], target) for i in range(N)))
+    np.testing.assert_array_equal(found, expected)
+    frame = interactions.frame.assign(kind=np.where(interactions.frame["rating"] <= 2.5, "less", "like"))
+    for state in states:
+        sent = [(event.item_id, event.kind, event.timestamp) for event in state.events]
+        known = frame[frame["user_id"] == state.user_id].iloc[-4:][["item_id", "kind", "timestamp"]]
+        assert sent == list(known.itertuples(index=False, name=None))[: len(sent)]
+        assert {event.user_id for event in state.events} <= {state.user_id}
+    assert any(len(state.events) == 3 for state in states) == updates
 
 
 def test_a_recommender_that_does_not_know_who_is_asked_is_refused():
