@@ -59,6 +59,8 @@ class Refused(Exception):
         super().__init__(detail)
         self.status, self.detail = status, detail
         self.headers = {"Retry-After": str(math.ceil(wait))} if wait else {}
+        if status == 401:
+            self.headers["WWW-Authenticate"] = "Bearer"
 
     def response(self) -> JSONResponse:
         """The refusal as an answer in JSON."""

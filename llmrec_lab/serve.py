@@ -83,12 +83,12 @@ class Health(BaseModel):
 # ---- who asks --------------------------------------------------------------------------------------------------------
 
 
-def sessions_of(request: Request) -> Sessions:
+async def sessions_of(request: Request) -> Sessions:
     """The sessions of the app."""
     return request.app.state.sessions
 
 
-def me(request: Request) -> str:
+async def me(request: Request) -> str:
     """The id of the user who asks: from the token in the header or the cookie, and from nowhere else."""
     state, given = request.app.state, request.headers.get("authorization", "")
     token = given.removeprefix("Bearer ") if given else request.cookies.get(state.cookie, "")
@@ -133,7 +133,7 @@ async def recommend(
 ) -> Push:
     """The slate for a sentence, or for the user of the token."""
     if q is None:
-        return await sessions.recommend(me(request), k)
+        return await sessions.recommend(await me(request), k)
     slow_down(request, address_of(request.scope))
     return await sessions.answer(q, k)
 
@@ -178,21 +178,21 @@ async def lines(pushes: AsyncIterator[Push | None]) -> AsyncIterator[str]:
 # ---- what goes wrong -------------------------------------------------------------------------------------------------
 
 
-def refused(_, problem: Refused) -> Response:
+async def refused(_, problem: Refused) -> Response:
     return problem.response()
 
 
-def bad_data(_, problem: DataError) -> Response:
+async def bad_data(_, problem: DataError) -> Response:
     return Refused(422, str(problem)).response()
 
 
-def nothing_stored(_, problem: LogError) -> Response:
+async def nothing_stored(_, problem: LogError) -> Response:
     """The reason, which names files of the server, goes to its own output."""
     logging.getLogger("uvicorn.error").error("%s", problem)
     return Refused(429, "nothing was stored: the event log can take nothing now; wait, then send it again", RETRY).response()
 
 
-def bad_shape(_, problem: RequestValidationError) -> Response:
+async def bad_shape(_, problem: RequestValidationError) -> Response:
     """The first thing that is wrong with a request, in one line."""
     first = problem.errors()[0]
     return Refused(422, f"{' '.join(map(str, first['loc']))}: {first['msg']}; /openapi.json has what is expected").response()
@@ -217,7 +217,14 @@ def create_app(
         A FastAPI app.
 
     Example:
-        >>> create_app(lab, SQLiteLog("events.db"), load_secret(Path("events.secret")))  # doctest: +SKIP
+        >>> import tempfile, urllib.request
+        >>> from llmrec_lab import load_encoder
+        >>> from llmrec_lab.datasets.tiny import tiny_world
+        >>> from llmrec_lab.event_log import SQLiteLog
+        >>> lab = Recommender(tiny_world()[0], load_encoder("minilm"))
+        >>> with SQLiteLog(tempfile.mkdtemp() + "/log.db") as log, running(create_app(lab, log, b"0" * 32)) as address:
+        ...     urllib.request.urlopen(f"{address}/health").read()
+        b'{"status":"ok","items":5,"streams":0}'
     """
     app = FastAPI(title="llmrec", version=__version__, docs_url=None, redoc_url=None)
     app.state.sessions, app.state.tokens = Sessions(lab, log), Tokens(secret)

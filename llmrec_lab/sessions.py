@@ -178,10 +178,11 @@ class Sessions:
         """Delete a user's events for good, and return how many there were; who watches sees the slate of a stranger."""
         with self.session(user_id) as session:
             async with session.lock:
-                count = await asyncio.to_thread(self.log.forget, user_id)
-                session.state = session.push = None
-            self.refresh(session)
-        return count
+                try:
+                    return await asyncio.to_thread(self.log.forget, user_id)
+                finally:  # the log may have deleted all, and yet ask to be asked again
+                    session.state = session.push = None
+                    self.refresh(session)
 
     async def watch(self, user_id: str, seen: int | None = None) -> AsyncIterator[Push | None]:
         """The newest push whenever there is one; None after a while without.

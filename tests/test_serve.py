@@ -158,7 +158,9 @@ def test_without_a_good_token_of_this_server_nothing_is_read_or_written(client, 
     token = {"empty": "", "bare id": "ann", "forged": good.replace("ann", "bob"), "foreign": foreign}.get(kind)
     token = expired(monkeypatch) if kind == "expired" else token
     headers = {} if kind == "none" else {"authorization": f"Bearer {token}"}
-    refused(client.post("/events", headers=headers, json=like()), 401, "POST /users makes one")
+    answer = client.post("/events", headers=headers, json=like())
+    refused(answer, 401, "POST /users makes one")
+    assert answer.headers["www-authenticate"] == "Bearer"
     for method, path in (("GET", "/recommend"), ("GET", "/stream"), ("DELETE", "/users/me")):
         refused(client.request(method, path, headers=headers), 401, "POST /users makes one")
     assert log.read() == []
