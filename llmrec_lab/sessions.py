@@ -19,7 +19,7 @@ import numpy as np
 
 from llmrec_lab.catalog import Slate
 from llmrec_lab.errors import DataError, LabError
-from llmrec_lab.event_log import Event, EventLog
+from llmrec_lab.event_log import WORDS, Event, EventLog
 from llmrec_lab.feedback import UserState, catch_up
 from llmrec_lab.interests import Interests
 from llmrec_lab.recommender import Recommender
@@ -131,6 +131,9 @@ class Sessions:
         self.lab, self.log, self.k, self.size = lab, log, k, size
         self.live: OrderedDict[str, Session] = OrderedDict()
         self.threads = ThreadPoolExecutor(THREADS, "recommend")
+        self.reader = ThreadPoolExecutor(
+            1, "read words"
+        )  # takes seconds for a page of words, and then nobody else's likes wait
         self.closed = False
 
     @contextmanager
@@ -159,7 +162,7 @@ class Sessions:
         """
         with self.session(event.user_id) as session:
             async with session.lock:
-                await self.compute(self.check, session, event)
+                await self.compute(self.check, session, event, words=event.kind in WORDS)
                 position = await asyncio.wrap_future(self.log.submit(event))
             self.refresh(session)
         return position
@@ -172,7 +175,7 @@ class Sessions:
 
     async def answer(self, text: str, k: int) -> Push:
         """The slate of a sentence, which nobody is known to have said."""
-        return await self.compute(self.answered, text, k)
+        return await self.compute(self.answered, text, k, words=True)
 
     async def forget(self, user_id: str) -> int:
         """Delete a user's events for good, and return how many there were; who watches sees the slate of a stranger."""
@@ -239,9 +242,10 @@ class Sessions:
 
     # ---- in threads --------------------------------------------------------------------------------------------------
 
-    async def compute(self, work: Callable, *arguments):
+    async def compute(self, work: Callable, *arguments, words: bool = False):
         """The result of a function that runs in a thread, while the event loop goes on."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, work, *arguments)
+        threads = self.reader if words else self.threads
+        return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
 
     def current(self, session: Session) -> UserState:
         """The state after all events that the log has."""

@@ -1,6 +1,7 @@
 """Sessions: a user's events in order, the newest slate for who watches, nothing that the log cannot restore."""
 
 import asyncio
+import gc
 import threading
 from contextlib import aclosing
 
@@ -91,25 +92,29 @@ def test_events_of_one_user_are_stored_in_the_order_they_came_however_many_wait(
         assert [one.event_id for _, one in log.read(user_id=user)] == [f"e{n}" for n in range(40)]
 
 
-def test_a_user_who_waits_keeps_nobody_else_waiting(lab, log):
-    free = threading.Event()
+@pytest.mark.parametrize("kind, users", [("like", ["ann"]), ("say", ["ann", "eve", "zoe"])])
+def test_who_waits_for_something_slow_keeps_nobody_else_waiting(lab, log, kind, users):
+    begun, free = threading.Event(), threading.Event()
 
     class Slow(Recommender):
         def feedback(self, state, event):
-            if state.user_id == "ann":
-                free.wait(30)
+            if state.user_id != "bob":
+                begun.set()
+                free.wait(20)
             return super().feedback(state, event)
 
     slow = Slow(lab.catalog, lab.encoder).fit(lab.interactions)
+    what = {"say": ("", "more ghosts"), "like": ("alien", 1.0)}[kind]
 
     async def scene(sessions):
-        waiting = [asyncio.create_task(sessions.record(event(n))) for n in range(10)]
-        await asyncio.sleep(0.05)
-        position = await sessions.record(event(1, user="bob"))
+        events = [event(n, kind, *what, user=user) for n in range(5) for user in users]
+        waiting = [asyncio.create_task(sessions.record(one)) for one in events]
+        await asyncio.to_thread(begun.wait, 10)
+        position = await asyncio.wait_for(sessions.record(event(1, user="bob")), 10)
         free.set()
-        return position, await asyncio.gather(*waiting)
+        return position, len(await asyncio.gather(*waiting))
 
-    assert played(slow, log, scene) == (1, list(range(2, 12)))
+    assert played(slow, log, scene) == (1, 5 * len(users))
 
 
 def test_a_state_that_was_dropped_is_made_again_from_the_log(lab, log):
@@ -244,7 +249,7 @@ def test_events_that_another_process_stored_arrive_with_the_next_heartbeat(lab, 
     assert played(lab, log, scene) == 1
 
 
-def test_a_log_that_cannot_be_read_for_a_while_ends_no_stream(lab, log, monkeypatch):
+def test_a_log_that_cannot_be_read_for_a_while_ends_no_stream(lab, log, monkeypatch, caplog):
     monkeypatch.setattr(module, "HEARTBEAT", 0.05)
     read = log.read
 
@@ -262,6 +267,8 @@ def test_a_log_that_cannot_be_read_for_a_while_ends_no_stream(lab, log, monkeypa
             return silent, (await until(stream, position)).position
 
     assert played(lab, log, scene) == (None, 1)
+    gc.collect()
+    assert caplog.text == ""  # asyncio would complain about a task that failed
 
 
 def test_closing_ends_every_stream(lab, log):
