@@ -4,7 +4,7 @@ import argparse
 import subprocess
 import sys
 
-SCRIPTS = {1: "encode", 2: "topk", 3: "metrics", 4: "baselines", 6: "feedback", 8: "course", 9: "scale"}
+SCRIPTS = {1: "encode", 2: "topk", 3: "metrics", 4: "baselines", 5: "finetune", 6: "feedback", 8: "course", 9: "scale"}
 
 
 def run(rows: list[int], quick: bool) -> int:

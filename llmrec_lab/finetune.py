@@ -163,10 +163,12 @@ class Training:
         freeze(task.module.bert, config.frozen)
         self.weights = {name: weight for name, weight in task.module.named_parameters() if weight.requires_grad}
         self.optimizer = adamw(self.weights, config)
-        self.scaler = torch.amp.GradScaler(self.device, enabled=self.dtype == "float16")
-        self.about = {"config": asdict(config), "dtype": {"dtype": self.dtype}, "task": task.identity()}
+        self.about = {"config": asdict(config), "task": task.identity()}
         self.step, self.total, self.curve = 0, count_steps(len(task), config), Curve()
-        self.restore()
+        scaler = self.restore()
+        self.scaler = torch.amp.GradScaler(self.device, enabled=self.dtype == "float16")
+        if scaler:
+            self.scaler.load_state_dict(scaler)
 
     def run(self, progress: bool) -> None:
         """Step until the end, or until the checks get no better."""
@@ -274,6 +276,7 @@ class Training:
         """All that a training is, but for its tensors."""
         return {
             "about": self.about,
+            "dtype": self.dtype,
             "step": self.step,
             "losses": self.curve.losses,
             "checks": self.curve.checks,
@@ -282,11 +285,11 @@ class Training:
             "scaler": self.scaler.state_dict(),
         }
 
-    def restore(self) -> None:
-        """Go back to the folder's checkpoint, if it has one."""
+    def restore(self) -> dict:
+        """Go back to the folder's checkpoint, if it has one; returns the state of the scaler."""
         found = load_checkpoint(self.folder)
         if found is None:
-            return
+            return {}
         tensors, state = found
         require_same(state["about"], self.about, self.folder)
         with torch.no_grad():
@@ -295,8 +298,9 @@ class Training:
                 kept = {key: tensors[f"{key}.{name}"] for key in MOMENTS if f"{key}.{name}" in tensors}
                 self.optimizer.state[weight] = {key: value.to(weight.device) for key, value in kept.items()}
         self.step, self.tokens, self.checkpointing = state["step"], state["tokens"], state["checkpointing"]
+        self.dtype = state["dtype"]  # `auto` may come to something else on a busy machine
         self.curve = Curve(state["losses"], [tuple(check) for check in state["checks"]])
-        self.scaler.load_state_dict(state["scaler"])
+        return state["scaler"]
 
 
 def freeze(bert: nn.Module, count: int) -> None:

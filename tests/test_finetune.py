@@ -313,6 +313,26 @@ def test_a_training_that_is_killed_ends_where_the_other_ends(encoder, tmp_path):
     assert same(weights_of(tmp_path / "killed"), weights_of(tmp_path / "whole"))
 
 
+def test_what_auto_came_to_holds_until_the_end(encoder, tmp_path, monkeypatch):
+    config = TrainConfig(**vars(SHORT) | {"dtype": "auto"})
+    whole = finetune(a_task(encoder), tmp_path / "whole", TrainConfig(**vars(SHORT) | {"dtype": "bfloat16"}))
+    monkeypatch.setattr(module, "safe_dtype", lambda device: "bfloat16")
+    with pytest.raises(Interrupted):
+        finetune(a_task(encoder), tmp_path / "cut", config, watch=stop_at(7))
+    monkeypatch.setattr(module, "safe_dtype", lambda device: "float32")
+    assert finetune(a_task(encoder), tmp_path / "cut", config).losses == whole.losses
+
+
+def test_float16_scales_its_loss_and_goes_on_with_the_same_scale(encoder, tmp_path):
+    config = TrainConfig(**vars(SHORT) | {"dtype": "float16"})
+    whole = finetune(a_task(encoder), tmp_path / "whole", config)
+    with pytest.raises(Interrupted):
+        finetune(a_task(encoder), tmp_path / "cut", config, watch=stop_at(7))
+    assert load_checkpoint(tmp_path / "cut")[1]["scaler"]["scale"] > 1
+    assert finetune(a_task(encoder), tmp_path / "cut", config).losses == whole.losses
+    assert whole.losses == pytest.approx(finetune(a_task(encoder), tmp_path / "exact", SHORT).losses, abs=0.1)
+
+
 def test_a_training_that_is_over_is_read_and_not_run_again(encoder, tmp_path):
     curve = finetune(a_task(encoder), tmp_path, SHORT)
     assert finetune(a_task(encoder), tmp_path, SHORT, watch=stop_at(15)).losses == curve.losses
@@ -324,6 +344,7 @@ def test_a_training_that_is_over_is_read_and_not_run_again(encoder, tmp_path):
         ({"rate": 2e-3}, "its rate is 0.001, this one's 0.002"),
         ({"batch": 4}, "its batch is 8, this one's 4"),
         ({"dtype": "bfloat16"}, "its dtype is 'float32', this one's 'bfloat16'"),
+        ({"epochs": 2}, "its epochs is 1, this one's 2"),
     ],
 )
 def test_a_checkpoint_of_other_choices_is_refused(encoder, tmp_path, change, message):
