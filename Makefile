@@ -9,10 +9,10 @@ OPEN := --LabApp.default_url=/lab/tree/$(LESSON)
 TEST_ENV := OMP_NUM_THREADS=2 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets lab test demo notebooks slides bundle bench
+.PHONY: help setup assets lab test demo notebooks slides bundle bench bench-feedback
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 lab: assets ## open JupyterLab at lesson 00; ARGS="--no-browser --port 9999" goes to jupyter lab
 	@exec $(PY) -m jupyterlab $(OPEN) $(AS_ROOT) $(ARGS)
@@ -37,6 +37,10 @@ bundle: assets ## make build/bundle, which installs and runs without network; AR
 
 bench: assets ## time the library against its peers; N=1 runs one row, ARGS=--quick only tries them
 	@$(TEST_ENV) $(PY) -m benchmarks $(N) $(ARGS)
+
+bench-feedback: assets ## time events, learners, and the log (row 6), then the live server under load
+	@$(TEST_ENV) $(PY) -m benchmarks 6
+	@$(TEST_ENV) $(PY) -m benchmarks.load
 
 assets: setup ## fetch and verify the models and the data
 	@$(PY) -m llmrec_lab.cli assets --encode
