@@ -23,6 +23,7 @@ from llmrec_lab.storage import read_saved, write_saved
 
 TEXT = "similar text"  # the part of a user's score that is taken apart by interest
 POPULARITY = "popularity"
+TOGETHER = "read together"  # what a re-ranker adds
 LEAST = 0.01  # what popularity weighs at least: all that is known for a user who met nothing of the catalog
 # Places after which an item of a history counts half: what comes next has to do with what came just now. On the films'
 # second-, third- and fourth-last items, 2 to 6 places do about equally well, and no fading at all does worst.
@@ -55,6 +56,7 @@ class Recommender:
         config: the weights.
         progress: show a bar while the catalog is encoded.
         vectors: (n, d) the vectors of an earlier recommender of the same catalog; made from the texts if left out.
+        reranker: a `Reranker`, which reads a user and each of the first items together; without it the fusion decides.
 
     Example:
         >>> from llmrec_lab import load_encoder
@@ -65,12 +67,14 @@ class Recommender:
         ['My Neighbor Totoro']
     """
 
-    def __init__(self, catalog: Catalog, encoder, config=RecommenderConfig(), progress: bool = False, vectors=None):
+    def __init__(
+        self, catalog: Catalog, encoder, config=RecommenderConfig(), progress: bool = False, vectors=None, reranker=None
+    ):
         if not isinstance(catalog, Catalog):
             raise DataError(f"the catalog came as {type(catalog).__name__}; make one with Catalog.from_frame(table)")
         if not hasattr(encoder, "encode_cached"):
             raise DataError(f"the encoder came as {encoder!r:.60}; pass load_encoder('minilm')")
-        self.catalog, self.encoder, self.config = catalog, encoder, config
+        self.catalog, self.encoder, self.config, self.reranker = catalog, encoder, config, reranker
         if vectors is None:
             raw = encoder.encode_cached(list(catalog.texts), progress)  # (n, d)
             vectors = unit_rows(raw - raw.mean(axis=0))  # what all items share tells none of them apart
@@ -241,6 +245,8 @@ class Recommender:
         """The table of `recommend_users` for one block of users."""
         scores = self.fusion.scores(histories)  # (m, n)
         scores[histories.rows(), histories.items] = -np.inf
+        if self.reranker is not None:
+            scores += self.reranker.scores(histories, scores)
         best = top_k_rows(scores, min(k, len(self.catalog)), self.order)
         rows, places = np.nonzero(best >= 0)
         items = best[rows, places]
@@ -260,6 +266,11 @@ class Recommender:
             labels, centers, shares = part.interests(history.of(0))
             names += [f"text like {label}" for label in labels]
             columns += list(weight * standardize_columns(shares * (self.vectors @ centers.T)).T)
+        if self.reranker is not None:
+            ranking = np.round(np.sum(columns, axis=0), DIGITS)  # (n)
+            ranking[history.items] = -np.inf
+            names.append(TOGETHER)
+            columns.append(self.reranker.scores(history, ranking[None])[0])
         return Parts(tuple(names), np.column_stack(columns).astype(np.float64))
 
     def slate(self, parts: Parts, chosen: np.ndarray) -> Slate:
@@ -325,12 +336,13 @@ class Recommender:
         write_saved(folder, self.catalog, self.interactions, arrays, self.encoder, asdict(self.config))
 
     @classmethod
-    def load(cls, folder, encoder=None) -> Recommender:
+    def load(cls, folder, encoder=None, reranker=None) -> Recommender:
         """Read a saved recommender, after every file's hash was checked.
 
         Args:
             folder: where `save` wrote.
             encoder: the encoder it was saved with; loaded by its name if left out.
+            reranker: the one it was made with; it is not stored.
 
         Returns:
             A Recommender that gives the same slates.
@@ -340,7 +352,7 @@ class Recommender:
         """
         catalog, interactions, arrays, encoder, config = read_saved(folder, encoder)
         config["feedback"] = FeedbackConfig(**config.get("feedback", {}))
-        lab = cls(catalog, encoder, RecommenderConfig(**config), vectors=arrays["vectors"])
+        lab = cls(catalog, encoder, RecommenderConfig(**config), vectors=arrays["vectors"], reranker=reranker)
         if interactions is not None:
             lab.fit_prior(interactions)
         if "weights" in arrays:

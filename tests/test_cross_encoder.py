@@ -7,11 +7,13 @@ import pytest
 import torch
 from training_world import N_ITEMS, TITLES, people, small_encoder
 
-from llmrec_lab.bi_encoder import copy_of
+from llmrec_lab.bi_encoder import BiEncoderTask, copy_of
 from llmrec_lab.cross_encoder import CrossEncoder, CrossEncoderTask, Reranker, load_cross_encoder
+from llmrec_lab.encoder import load_encoder
 from llmrec_lab.errors import AssetError, DataError
 from llmrec_lab.finetune import TrainConfig, finetune
 from llmrec_lab.pairs import make_pairs, user_texts
+from llmrec_lab.recommender import Recommender
 
 CONFIG = TrainConfig(epochs=3, batch=16, rate=3e-3, dtype="float32")
 
@@ -145,3 +147,49 @@ def test_a_ranking_without_a_choice_is_left_alone():
     ranking = np.full((1, N_ITEMS), -np.inf)
     ranking[0, 3] = 1.0
     assert not Reranker(Reader(), TITLES, TITLES).scores(people(n_users=1), ranking).any()
+
+
+# --- in the recommender ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reranked(word_counts, tiny):
+    catalog, interactions = tiny
+    reranker = Reranker(Reader(), catalog.titles, catalog.titles, weight=3.0, depth=2)
+    return Recommender(catalog, word_counts, reranker=reranker).fit(interactions)
+
+
+def test_a_slate_says_what_reading_together_added_and_its_parts_sum_to_the_score(reranked):
+    slate = reranked.recommend("ada", k=5)
+    assert slate.part_names[-1] == "read together"
+    np.testing.assert_allclose(slate.parts.sum(axis=1), slate.scores, atol=1e-6)
+    assert sorted(slate.parts[:, -1]) == [-3.0, 3.0]
+    assert list(slate.titles) == ["My Neighbor Totoro", "Amélie"]  # the later title of the alphabet first
+
+
+def test_one_user_and_many_get_the_same_slates(reranked):
+    table = reranked.recommend_users(["bo", "ada"], k=3)
+    for user in ("bo", "ada"):
+        slate, listed = reranked.recommend(user, k=3), table[table["user_id"] == user]
+        assert listed["item_id"].tolist() == slate.item_ids.tolist()
+        np.testing.assert_allclose(listed["score"], slate.scores, atol=1e-6)
+
+
+def test_without_a_reranker_nothing_changes_and_a_loaded_recommender_takes_one(reranked, word_counts, tmp_path):
+    reranked.save(tmp_path)
+    plain = Recommender.load(tmp_path, word_counts)
+    assert "read together" not in plain.recommend("ada", k=5).part_names
+    again = Recommender.load(tmp_path, word_counts, reranked.reranker)
+    assert again.recommend("ada", k=5).to_frame().equals(reranked.recommend("ada", k=5).to_frame())
+
+
+def test_the_recommender_takes_a_tuned_encoder_by_its_path(encoder, tiny, tmp_path):
+    task = a_task(encoder)
+    task.save(tmp_path / "cross")
+    BiEncoderTask(encoder, task.pairs, TITLES).save(tmp_path / "tuned")
+    catalog, interactions = tiny
+    lab = Recommender(catalog, load_encoder(str(tmp_path / "tuned"), "cpu")).fit(interactions)
+    lab.reranker = Reranker(load_cross_encoder(str(tmp_path / "cross")), catalog.titles, catalog.texts)
+    assert len(lab.recommend("ada", k=2)) == 2
+    lab.save(tmp_path / "lab")
+    assert Recommender.load(tmp_path / "lab").encoder.name == str(tmp_path / "tuned")
