@@ -7,7 +7,6 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -18,7 +17,6 @@ from starlette.responses import JSONResponse
 from llmrec_lab.text import clean
 
 READS = ("GET", "HEAD", "OPTIONS")
-LINGER = 2.0  # seconds to go on reading after a refusal
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -125,7 +123,7 @@ class Guard:
             self.admit(scope)
             body = await self.body(receive)
         except Refused as refused:
-            return await refuse(refused, receive, with_headers(send))
+            return await refused.response()(scope, receive, with_headers(send))
         await self.app(scope, replayed(body, receive), with_headers(send))
 
     def admit(self, scope) -> None:
@@ -167,18 +165,6 @@ class Guard:
 def address_of(scope) -> str:
     """Where a request came from."""
     return scope["client"][0] if scope["client"] else ""
-
-
-async def refuse(refused: Refused, receive, send) -> None:
-    """Send a refusal, and throw away what still comes: with unread data, closing would cut off the answer on its way."""
-    response = refused.response()
-    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
-    await send({"type": "http.response.body", "body": response.body, "more_body": True})
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LINGER):
-            while (await receive()).get("more_body", False):
-                pass
-    await send({"type": "http.response.body"})
 
 
 def replayed(body: bytes, receive: Callable) -> Callable:
