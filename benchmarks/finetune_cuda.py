@@ -11,7 +11,6 @@ import argparse
 import datetime
 import json
 import platform
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -36,9 +35,9 @@ PEAKS = {"H100": 989, "H200": 989, "A100": 312, "L4": 121, "T4": 65}
 def measure(device: str, size: dict) -> list[dict]:
     """All rows: steps of equal padding by each way, the same with real lengths, then memory and agreement."""
     config = shape(size["layers"], size["d"], VOCABULARY)
-    equal, lengths = BATCH * (size["warm_up"] + size["timed"]), None
-    padded, labels = random_texts(equal, VOCABULARY, length=LONGEST)
-    mixed, mixed_labels = random_texts(equal, VOCABULARY, length=lengths)
+    count = BATCH * (size["warm_up"] + size["timed"])
+    padded, labels = random_texts(count, VOCABULARY, length=LONGEST)
+    mixed, mixed_labels = random_texts(count, VOCABULARY)
     rows = [
         timed("plain loop, float32, eager", plain_steps(config, padded, labels, device), device, size),
         timed("plain loop, TF32, eager", plain_steps(config, padded, labels, device, tf32=True), device, size),
@@ -59,7 +58,7 @@ def our_steps(config: dict, texts, labels, device: str, compiled: bool = False, 
     """One step of our loop at each call."""
     task = RandomTask(random_encoder(config, device), texts, labels)
     if compiled:
-        task.module.bert.compile(dynamic=False)
+        task.module.bert.compile(dynamic=False, backend="inductor" if device == "cuda" else "eager")
     training = Training(
         task, Path(tempfile.mkdtemp()), replace(CONFIG, batch=batch, dtype="bfloat16"), None, lambda *_: None
     )
@@ -201,20 +200,16 @@ def main() -> None:
     versions = {"python": platform.python_version(), "torch": torch.__version__}
     found = {"date": datetime.date.today().isoformat(), "machine": about, "versions": versions, "quick": quick}
     path = Path(tempfile.mkdtemp()) / RESULTS.name if quick else RESULTS
-    path.write_text(
-        json.dumps(found | {"rows": [row | {"work": row["way"], "verdict": "not judged"} for row in rows]}, indent=1) + "\n"
-    )
-    for row in rows:
-        print(
-            "| "
-            + " | ".join(
-                f"{name} {value:.4g}" if isinstance(value, float) else str(value)
-                for name, value in row.items()
-                if name != "plan_parts"
-            )
-            + " |"
-        )
-    print("no CUDA here: not yet measured" if not rows else f"written to {path}", file=sys.stdout)
+    kept = [{"work": row.pop("way"), **row, "verdict": "not judged"} for row in rows]
+    path.write_text(json.dumps(found | {"rows": kept}, indent=1) + "\n")
+    for row in kept:
+        print("| " + " | ".join(shown(name, value) for name, value in row.items() if name != "plan_parts") + " |")
+    print(f"written to {path}" if rows else "no CUDA here: not yet measured")
+
+
+def shown(name: str, value) -> str:
+    """A cell of the table."""
+    return f"{name} {value:.4g}" if isinstance(value, float) else str(value) if name == "work" else f"{name} {value}"
 
 
 if __name__ == "__main__":
