@@ -29,13 +29,14 @@ class FeedbackConfig:
 
     Args:
         taste: the lift of what was liked, beside that of the wish.
-        dislike: the lift of the likeness to what was turned down, beside that of the rest.
-        half_life: a like, or a dislike, counts half after so many further ones.
+        dislike: the lift of the likeness to what was turned down, beside that of the rest; less of it for a mere skip.
+        half_life: a like, or a dislike, counts half after so many further ones. On the films, asking for everybody's last
+            twenty to eleven ratings one by one by text alone, 4 did better than 1, 2, and 8.
     """
 
     taste: float = 0.5
     dislike: float = 0.5
-    half_life: float = 8.0
+    half_life: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ def state_parts(lab, state: UserState) -> Parts:
         found.append(Parts(tuple(avoided), lab.wish(interests).values[:, :-1] * lift(found)))
     if state.disliked.weight:
         away = Parts(("like what you turned down",), likeness(lab.vectors, state.disliked))
-        found.append(scaled(away, -config.dislike * lift(found)))
+        found.append(scaled(away, -config.dislike * min(1.0, state.disliked.weight) * lift(found)))
     return Parts(tuple(name for parts in found for name in parts.names), np.hstack([parts.values for parts in found]))
 
 
@@ -212,7 +213,8 @@ def recent_history(lab, state: UserState) -> Histories:
 
 def likeness(vectors: np.ndarray, profile: Profile) -> np.ndarray:
     """(n, 1) the cosine of each item to a profile."""
-    return (vectors @ unit_rows(profile.total)).astype(np.float64)[:, None]
+    direction = unit_rows(profile.total).astype(vectors.dtype)  # a product of two types would copy all vectors first
+    return (vectors @ direction).astype(np.float64)[:, None]
 
 
 def lift(found: list[Parts]) -> float:

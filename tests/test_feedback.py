@@ -92,9 +92,14 @@ def test_less_like_this_lowers_what_resembles_it(cold):
     assert scores[1]["totoro"] < scores[0]["totoro"]
 
 
-def test_a_weak_no_weighs_less_than_a_strong_one(cold):
-    weak, strong = (after(cold, event("like", "alien"), event(kind, "spirited-away")).disliked for kind in ("skip", "less"))
-    assert 0 < weak.weight < strong.weight
+def test_a_skip_moves_the_list_a_quarter_as_far_as_less_like_this(cold):
+    wish = cold.user("spirits of a forest, a spaceship")
+    plain, skip, less = (
+        state_parts(cold, after(cold, *events, state=wish)).values.sum(axis=1)
+        for events in ([], [event("skip", "spirited-away")], [event("less", "spirited-away")])
+    )
+    np.testing.assert_allclose(skip - plain, 0.25 * (less - plain))
+    assert np.abs(less - plain).max() > 0.01
 
 
 def test_a_low_rating_is_a_dislike_and_no_taste(lab):
