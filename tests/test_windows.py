@@ -83,8 +83,8 @@ def test_training_finds_the_tastes_and_the_folder_keeps_them(encoder, tmp_path):
 
 
 def test_an_item_met_again_has_its_last_place():
-    histories = Histories(np.array(["a"]), np.array([2, 0, 1, 2]), np.arange(4), np.array([0, 4]), 4)
-    assert places(histories).toarray().tolist() == [[2, 3, 4, 0]]
+    histories = Histories(np.array(["a"]), np.array([2, 2, 0]), np.arange(3), np.array([0, 3]), 4)
+    assert places(histories).toarray().tolist() == [[3, 0, 2, 0]]
 
 
 def test_recent_text_is_the_mean_of_the_last_vectors(rng):
