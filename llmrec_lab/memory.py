@@ -38,12 +38,12 @@ class MemoryPlan:
         return "\n".join(f"{name:<28} {size / 2**20:10,.1f} MB" for name, size in rows.items())
 
 
-def memory_plan(config: dict, tokens: int, dtype: str = "float32", frozen: int = 0) -> MemoryPlan:
+def memory_plan(config: dict, tokens: int, dtype: str = "float32", frozen: int = 0, length: int | None = None) -> MemoryPlan:
     """What fine-tuning a BERT by AdamW keeps in memory.
 
     For each token a layer keeps its input, queries, keys, values, what attention mixed, and what enters each normalization,
-    each dense map, and the GELU: 16 d numbers where the inner width is 4 d. The attention weights are not kept: scaled
-    dot-product attention computes them again on the way back.
+    each dense map, and the GELU: 16 d numbers where the inner width is 4 d. Fused attention, as on a GPU, computes its
+    weights again on the way back; plain attention, as `finetune` has it on a CPU, keeps them.
 
     Args:
         config: a model's config.json: hidden_size, num_hidden_layers, intermediate_size, ...
@@ -52,6 +52,7 @@ def memory_plan(config: dict, tokens: int, dtype: str = "float32", frozen: int =
         dtype: of the products, as in `TrainConfig`; in two bytes a number most activations take half the room, but each of
             queries, keys, and values keeps a rounded input of its own, and the weights are kept rounded, too.
         frozen: parts that are not trained, as in `TrainConfig`.
+        length: tokens that a text is padded to, for plain attention; None for fused attention.
 
     Returns:
         A MemoryPlan.
@@ -72,20 +73,27 @@ def memory_plan(config: dict, tokens: int, dtype: str = "float32", frozen: int =
     if dtype != "float32":
         products = sum(weight.numel() for part in parts[max(frozen, 1) :] for weight in part.parameters() if weight.ndim > 1)
         found["rounded weights"] = HALF * products
-    d, wide, heads = config["hidden_size"], config["intermediate_size"], config["num_attention_heads"]
+    d, heads = config["hidden_size"], config["num_attention_heads"]
     normalized = FLOAT * (d + 2)  # what enters a normalization, its mean, and its spread
     if not frozen:
         found["activations: embeddings"] = tokens * (normalized + 8)  # and the ids
-    each = layer_bytes(d, wide, heads, normalized, dtype)
+    each = layer_bytes(d, config["intermediate_size"], dtype) + attention_bytes(d, heads, dtype, length) + 2 * normalized
     found |= {f"activations: layer {i}": tokens * each for i in range(max(frozen, 1), len(parts))}
     return MemoryPlan(found)
 
 
-def layer_bytes(d: int, wide: int, heads: int, normalized: int, dtype: str) -> int:
-    """Bytes that one layer keeps of one token."""
+def layer_bytes(d: int, wide: int, dtype: str) -> int:
+    """Bytes that the dense maps of one layer keep of one token."""
     inputs = 1 if dtype == "float32" else 3  # of queries, keys, values: the same numbers, or a rounded copy for each
-    numbers = (inputs + 3 + 1 + 1) * d + 2 * wide  # inputs; q, k, v; mixed; into the inner map; into and out of its GELU
-    return numbers * (FLOAT if dtype == "float32" else HALF) + 2 * normalized + FLOAT * heads  # one log-sum a head
+    numbers = (inputs + 1 + 1) * d + 2 * wide  # inputs; what was mixed; into the inner map; into and out of its GELU
+    return numbers * (FLOAT if dtype == "float32" else HALF)
+
+
+def attention_bytes(d: int, heads: int, dtype: str, length: int | None) -> int:
+    """Bytes that attention keeps of one token: queries, keys, values; and a log-sum, or all weights, of each head."""
+    if length is not None:
+        return FLOAT * (3 * d + heads * length)  # plain attention computes in float32
+    return (FLOAT if dtype == "float32" else HALF) * 3 * d + FLOAT * heads
 
 
 @contextmanager

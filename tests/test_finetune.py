@@ -18,7 +18,7 @@ from llmrec_lab.bi_encoder import BiEncoderTask
 from llmrec_lab.checkpoints import FILE, load_checkpoint
 from llmrec_lab.encoder import load_encoder
 from llmrec_lab.errors import AssetError, DataError
-from llmrec_lab.finetune import TrainConfig, adamw, count_steps, finetune, freeze, rate_share, rows_of
+from llmrec_lab.finetune import TrainConfig, Training, adamw, count_steps, finetune, freeze, rate_share, rows_of
 from llmrec_lab.pairs import make_pairs
 
 SHORT = TrainConfig(epochs=1, batch=8, rate=1e-3, check_every=5, dtype="float32")  # 15 steps
@@ -120,6 +120,19 @@ def test_passes_and_checkpointing_change_no_result(encoder, tmp_path, options):
     plain = finetune(a_task(encoder), tmp_path / "a", SHORT).losses
     other = finetune(a_task(encoder), tmp_path / "b", TrainConfig(**vars(SHORT) | options)).losses
     assert other == pytest.approx(plain, abs=1e-4)
+
+
+def test_attention_is_plain_on_a_cpu_on_the_way_forward_and_back(encoder, tmp_path):
+    from torch.profiler import profile
+
+    training = Training(
+        a_task(encoder), tmp_path, TrainConfig(**vars(SHORT) | {"checkpointing": True}), None, lambda *_: None
+    )
+    with profile() as seen:
+        training.take_step()
+    names = {event.key for event in seen.key_averages()}
+    assert "aten::_scaled_dot_product_attention_math" in names
+    assert not [name for name in names if "flash_attention" in name]
 
 
 def test_bfloat16_follows_the_same_curve_within_its_rounding(encoder, tmp_path):

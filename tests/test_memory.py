@@ -1,11 +1,13 @@
 """What the plan says is what a training keeps, within 5%: the bytes that autograd saves, and what AdamW keeps."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from training_world import CONFIG
 
 from llmrec_lab.encoder import Bert
-from llmrec_lab.finetune import TrainConfig, adamw, freeze
+from llmrec_lab.finetune import TrainConfig, adamw, attention, freeze
 from llmrec_lab.memory import memory_plan, saved_bytes
 
 WIDE = CONFIG | {"hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 3}
@@ -29,12 +31,15 @@ def forward(bert, b, t, dtype):
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("frozen", [0, 1, 2])
 @pytest.mark.parametrize("config", [CONFIG, WIDE], ids=["narrow", "wide"])
-def test_activations_are_what_autograd_saves(config, frozen, dtype):
+@pytest.mark.parametrize("plain", [False, True], ids=["fused", "plain"])
+def test_activations_are_what_autograd_saves(config, frozen, dtype, plain):
     bert = a_bert(config, frozen)
-    with saved_bytes(bert) as kept:
-        out = forward(bert, 8, 24, dtype)
+    with saved_bytes(bert) as kept, attention("cpu") if plain else nullcontext():
+        out = forward(bert, 8, 48, dtype)
     assert out.requires_grad
-    assert memory_plan(config, 8 * 24, dtype, frozen).activations == pytest.approx(sum(kept.values()), rel=0.05)
+    assert memory_plan(config, 8 * 48, dtype, frozen, 48 if plain else None).activations == pytest.approx(
+        sum(kept.values()), rel=0.05
+    )
 
 
 @pytest.mark.parametrize("frozen", [0, 1, 2])
