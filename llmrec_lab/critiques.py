@@ -26,7 +26,8 @@ from llmrec_lab.interests import (
 )
 
 LESS = re.compile(
-    r"\b(?:less|fewer|not (?:so|too|that) (?:much|many)|enough)(?: of)?\b|减少|(?<!多)少(?:一?[点些]|(?:来|推荐|看)[点些]?)?",
+    r"\b(?:less|fewer|not (?:so|too|that) (?:much|many)|enough)(?: of)?\b"
+    r"|减少|(?<!多)少(?:一?[点些]|(?:来|推荐|看)[点些]?)?",
     re.IGNORECASE,
 )
 MORE = re.compile(r"\b(?:some )?more(?: of)?\b|更?多(?:一?[点些]|(?:来|推荐|看)[点些]?)?|增加", re.IGNORECASE)
