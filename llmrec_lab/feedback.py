@@ -187,8 +187,8 @@ def state_parts(lab, state: UserState) -> Parts:
     if not found:
         found = [Parts(("popularity",), lab.prior[:, None])]
     if interests is not None and not len(interests):  # only what is not wanted was said, so the wish has set no unit
-        *avoided, _ = lab.wish(interests).names
-        found.append(Parts(tuple(avoided), lab.wish(interests).values[:, :-1] * lift(found)))
+        avoided = lab.wish(interests)  # its last part is popularity, which is in `found`
+        found.append(Parts(avoided.names[:-1], avoided.values[:, :-1] * lift(found)))
     if state.disliked.weight:
         away = Parts(("like what you turned down",), likeness(lab.vectors, state.disliked))
         found.append(scaled(away, -config.dislike * min(1.0, state.disliked.weight) * lift(found)))

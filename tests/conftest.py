@@ -46,6 +46,24 @@ def word_counts():
 
 
 @pytest.fixture(scope="session")
+def lab(word_counts):
+    """A recommender fitted on the tiny world; files that need another one define their own."""
+    from llmrec_lab.recommender import Recommender
+
+    catalog, interactions = tiny_world()
+    return Recommender(catalog, word_counts).fit(interactions)
+
+
+@pytest.fixture
+def log(tmp_path):
+    """An empty event log."""
+    from llmrec_lab.event_log import SQLiteLog
+
+    with SQLiteLog(tmp_path / "events.db") as log:
+        yield log
+
+
+@pytest.fixture(scope="session")
 def films():
     """The real films: catalog and interactions."""
     from llmrec_lab.datasets.films import load_films

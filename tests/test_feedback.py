@@ -17,12 +17,6 @@ from llmrec_lab.recommender import Recommender
 
 
 @pytest.fixture
-def lab(tiny, word_counts):
-    catalog, interactions = tiny
-    return Recommender(catalog, word_counts).fit(interactions)
-
-
-@pytest.fixture
 def cold(tiny, word_counts):
     """The same catalog, known by its texts alone."""
     return Recommender(tiny[0], word_counts)

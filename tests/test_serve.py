@@ -33,18 +33,6 @@ MARKUP = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 SQL = "'; DROP TABLE events; --"
 
 
-@pytest.fixture(scope="module")
-def lab(word_counts):
-    catalog, interactions = tiny_world()
-    return Recommender(catalog, word_counts).fit(interactions)
-
-
-@pytest.fixture
-def log(tmp_path):
-    with SQLiteLog(tmp_path / "events.db") as log:
-        yield log
-
-
 @pytest.fixture
 def client(lab, log):
     """A client of the app without a network between them."""

@@ -8,23 +8,10 @@ from contextlib import aclosing
 import pytest
 
 from llmrec_lab import sessions as module
-from llmrec_lab.datasets.tiny import tiny_world
 from llmrec_lab.errors import DataError, LogError
 from llmrec_lab.event_log import Event, SQLiteLog
 from llmrec_lab.recommender import Recommender
 from llmrec_lab.sessions import Sessions
-
-
-@pytest.fixture(scope="module")
-def lab(word_counts):
-    catalog, interactions = tiny_world()
-    return Recommender(catalog, word_counts).fit(interactions)
-
-
-@pytest.fixture
-def log(tmp_path):
-    with SQLiteLog(tmp_path / "events.db") as log:
-        yield log
 
 
 def event(n, kind="like", item="alien", value=1.0, user="ann"):
