@@ -20,10 +20,10 @@ def test_a_short_text_is_title_genres_and_year(tiny):
     assert found[:2] == ["Film 0. drama war film of 2000", "Film 1. film of 2001"]
 
 
-@pytest.mark.parametrize("change", [{"facets": {}}, {"titles": np.array(["No year"] * 5, dtype=object)}])
-def test_a_catalog_that_is_not_of_films_is_refused(tiny, change):
+@pytest.mark.parametrize(("title", "facets"), [("Alien (1979)", {}), ("Alien", {"genre": [("Horror",)] * 5})])
+def test_a_catalog_that_is_not_of_films_is_refused(tiny, title, facets):
     with pytest.raises(DataError, match="needs the facet genre, and titles such as"):
-        short_texts(replace(tiny[0], **change))
+        short_texts(replace(tiny[0], titles=np.array([title] * 5, dtype=object), facets=facets))
 
 
 class Noted:
