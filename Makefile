@@ -9,7 +9,7 @@ OPEN := --LabApp.default_url=/lab/tree/$(LESSON)
 TEST_ENV := OMP_NUM_THREADS=2 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets lab test demo notebooks slides bundle bench bench-feedback
+.PHONY: help setup assets lab test demo notebooks slides bundle bench bench-feedback bench-train
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,10 @@ bench: assets ## time the library against its peers; N=1 runs one row, ARGS=--qu
 bench-feedback: assets ## time events, learners, and the log (row 6), then the live server under load
 	@$(TEST_ENV) $(PY) -m benchmarks 6
 	@$(TEST_ENV) $(PY) -m benchmarks.load
+
+bench-train: assets ## time training steps (row 5), then train on the films for about 25 minutes, and see what it brings
+	@$(TEST_ENV) $(PY) -m benchmarks 5
+	@$(TEST_ENV) $(PY) -m benchmarks.finetune_films
 
 assets: setup ## fetch and verify the models and the data
 	@$(PY) -m llmrec_lab.cli assets --encode
