@@ -136,18 +136,15 @@ class Report:
 
     def rows(self) -> list[dict]:
         """A row for each question and model, with the differences to its rivals."""
-        return [
-            {"work": f"{question}: {name}", "unit": "NDCG@10", "users": int((~np.isnan(values)).sum())}
-            | ends(bootstrap_interval(values))
-            | {
-                "minus": {
-                    rival: ends(paired_interval(values, asked[rival])) for rival in AGAINST.get(name, ()) if rival in asked
-                }
-            }
-            | {"verdict": "not judged"}
-            for question, asked in self.values.items()
-            for name, values in asked.items()
-        ]
+        return [row(question, name, asked) for question, asked in self.values.items() for name in asked]
+
+
+def row(question: str, name: str, asked: dict) -> dict:
+    """One model's answer to one question, in the form of the other files of results."""
+    values, rivals = asked[name], [rival for rival in AGAINST.get(name, ()) if rival in asked]
+    about = {"work": f"{question}: {name}", "unit": "NDCG@10", "users": int((~np.isnan(values)).sum())}
+    minus = {rival: ends(paired_interval(values, asked[rival])) for rival in rivals}
+    return about | ends(bootstrap_interval(values)) | {"minus": minus, "verdict": "not judged"}
 
 
 def ends(interval) -> dict[str, float]:
@@ -168,13 +165,8 @@ def ask_text_alone(world: World, folder: Path, report: Report) -> None:
     tuned = world.best_reading(tuned_vectors(world, folder))
     report.ask(TUNED, tuned, world)
     report.chosen |= {f"films read, {FROZEN}": frozen.last, f"films read, {TUNED}": tuned.last}
-    readings = [
-        new_item_ndcg(RecentText(frozen.vectors, last), world.histories, world.hidden, world.order) for last in LASTS
-    ]
-    report.values[NEW] = {
-        FROZEN: max(readings, key=np.nanmean),
-        TUNED: new_item_ndcg(tuned, world.histories, world.hidden, world.order),
-    }
+    readings = [new_films(world, RecentText(frozen.vectors, last)) for last in LASTS]
+    report.values[NEW] = {FROZEN: max(readings, key=np.nanmean), TUNED: new_films(world, tuned)}
 
 
 def ask_fusion(world: World, folder: Path, report: Report) -> None:
@@ -189,14 +181,11 @@ def ask_fusion(world: World, folder: Path, report: Report) -> None:
 def ask_hard_negatives(world: World, folder: Path, report: Report) -> None:
     """What mined negatives add to a short training on pairs, with as many steps."""
     report.ask("user text, not trained", UserText(world, world.encoder), world)
-    for name, negatives in {
-        "trained without": None,
-        "trained with hard negatives": world.hard_negatives(world.encoder, 4),
-    }.items():
+    arms = {"trained without": None, "trained with hard negatives": world.hard_negatives(world.encoder, 4)}
+    config = TrainConfig(batch=32, **RECIPE)
+    for name, negatives in arms.items():
         task = BiEncoderTask(world.encoder, world.pairs, world.texts, negatives, BiEncoderConfig(popularity=0.0))
-        report.trainings[f"user text, {name}"] = trained(
-            task, folder / name.replace(" ", "-"), TrainConfig(batch=32, **RECIPE)
-        )
+        report.trainings[f"user text, {name}"] = trained(task, folder / name.replace(" ", "-"), config)
         report.ask(f"user text, {name}", UserText(world, task.encoder), world)
 
 
@@ -254,6 +243,11 @@ class Log:
     def seconds(self) -> dict[str, float]:
         """By the clock of the CPU, all threads together, and by that on the wall."""
         return {name: round(spent, 1) for name, spent in json.loads(self.path.read_text()).items()}
+
+
+def new_films(world: World, model) -> np.ndarray:
+    """(m) the NDCG@10 of the hidden films, ranked among themselves when their user met them."""
+    return new_item_ndcg(model, world.histories, world.hidden, world.order)
 
 
 def tuned_vectors(world: World, folder: Path) -> np.ndarray:
