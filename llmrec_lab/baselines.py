@@ -140,7 +140,7 @@ class RecentPopularity(Baseline):
         some = np.diff(histories.starts) > 0
         stretch[some] = self.stretch(histories.timestamps[histories.starts[1:][some] - 1])
         ones = np.ones(len(histories), dtype=np.float32)
-        return csr_matrix((ones, (np.arange(len(histories)), stretch)), shape=(len(histories), self.moments + 2))
+        return csr_matrix((ones, stretch, np.arange(len(histories) + 1)), shape=(len(histories), self.moments + 2))
 
     def stretch(self, times: np.ndarray) -> np.ndarray:
         """The stretch of the data's span in which each time lies, 0 to `moments`."""
@@ -381,7 +381,7 @@ def latest_items(histories: Histories, half_life: float):
     rows = histories.rows()
     from_end = histories.starts[rows + 1] - np.arange(len(rows)) - 1  # 0 for the last item
     weight = (0.5 ** (from_end / half_life)).astype(np.float32)
-    return csr_matrix((weight, (rows, histories.items)), shape=(len(histories), histories.n_items))
+    return csr_matrix((weight, histories.items, histories.starts), shape=(len(histories), histories.n_items))
 
 
 def neighbor_counts(histories: Histories, window: int):

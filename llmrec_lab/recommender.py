@@ -18,7 +18,7 @@ from llmrec_lab.feedback import FeedbackConfig, UserState, new_state, state_part
 from llmrec_lab.fusion import Fusion, standardize, standardize_columns
 from llmrec_lab.interests import Interests, build_concepts, decompose_text, unit_rows
 from llmrec_lab.ranking import DIGITS, id_order, quota, top_k, top_k_rows
-from llmrec_lab.scoring import HistoryText, Parts, interest_scores, wish_parts
+from llmrec_lab.scoring import HistoryText, Parts, exact_products, interest_scores, wish_parts
 from llmrec_lab.storage import read_saved, write_saved
 
 TEXT = "similar text"  # the part of a user's score that is taken apart by interest
@@ -265,7 +265,7 @@ class Recommender:
                 continue
             labels, centers, shares = part.interests(history.of(0))
             names += [f"text like {label}" for label in labels]
-            columns += list(weight * standardize_columns(shares * (self.vectors @ centers.T)).T)
+            columns += list(weight * standardize_columns((shares[:, None] * exact_products(centers, self.vectors)).T).T)
         if self.reranker is not None:
             ranking = np.round(np.sum(columns, axis=0), DIGITS)  # (n)
             ranking[history.items] = -np.inf

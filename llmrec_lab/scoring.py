@@ -13,6 +13,9 @@ import numpy as np
 from llmrec_lab.catalog import Histories
 from llmrec_lab.errors import DataError
 from llmrec_lab.interests import ClusterConfig, Concepts, Interests, decompose_history, unit_rows
+from llmrec_lab.ranking import products
+
+ROWS = 128  # of 384 numbers in double precision stay in a core's cache: 3 times as fast as a copy of 3,700 rows at once
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def wish_parts(interests: Interests, concepts: Concepts, vectors: np.ndarray, fa
     Returns:
         Parts of n items: k columns of meaning, then one for each concept that takes part.
     """
-    meaning = interests.weights * (vectors @ interests.vectors.T).astype(np.float64)  # (n, k)
+    meaning = interests.weights * products(interests.vectors.astype(vectors.dtype), vectors).astype(np.float64).T  # (n, k)
     shares = facet_weight * (interests.weights @ interests.codes)  # (c)
     wanted, unwanted = np.flatnonzero(shares), np.flatnonzero(interests.avoid)
     names = [f"meaning of “{textwrap.shorten(label, 80, placeholder='…') or label[:80]}”" for label in interests.labels]
@@ -132,10 +135,28 @@ def wish_parts(interests: Interests, concepts: Concepts, vectors: np.ndarray, fa
 
 def interest_scores(interests: Interests, concepts: Concepts, vectors: np.ndarray, facet_weight: float) -> np.ndarray:
     """(k, n) how well each item meets each single interest, for a slate that serves them all."""
-    meaning = (vectors @ interests.vectors.T).T  # in this order three times as fast as the other
+    meaning = products(interests.vectors.astype(vectors.dtype), vectors)
     used = np.flatnonzero(interests.codes.any(axis=0) | (interests.avoid > 0))  # a few of thousands
     shares = facet_weight * (interests.codes[:, used] - 2 * interests.avoid[used])  # (k, used)
     return meaning + shares @ concepts.members[used].toarray()
+
+
+def exact_products(directions: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Dot products in double precision, so that a row's value does not depend on what else is computed with it.
+
+    Args:
+        directions: (k, d) float64.
+        vectors: (n, d).
+
+    Returns:
+        (k, n) float64.
+
+    Example:
+        >>> exact_products(np.eye(2), np.array([[3.0, 4.0]], dtype=np.float32)).tolist()
+        [[3.0], [4.0]]
+    """
+    blocks = [directions @ vectors[at : at + ROWS].astype(np.float64).T for at in range(0, len(vectors), ROWS)]
+    return np.concatenate(blocks, axis=1)
 
 
 @dataclass
@@ -169,7 +190,7 @@ class HistoryText:
         for row in range(len(histories)):
             _, centers, weights = self.interests(histories.of(row))
             directions[row] = weights @ centers  # a weighted sum of cosines is the cosine to the weighted sum
-        return directions @ self.vectors.T
+        return exact_products(directions, self.vectors)
 
     def interests(self, items: np.ndarray):
         """The interests in one history, as `decompose_history` returns them."""

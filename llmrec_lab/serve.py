@@ -14,6 +14,7 @@ import errno
 import hashlib
 import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -39,6 +40,7 @@ from llmrec_lab.tokens import LIFETIME, Tokens
 
 PAGE = Path(__file__).parent / "page"
 RETRY = 5  # seconds after which a log that stored nothing is worth another try
+SHARE = 0.0005  # seconds that a thread keeps the interpreter; at Python's 0.005 a request waits that often for a slate
 AGAIN = 1000  # milliseconds after which a browser opens a stream again that broke off
 
 
@@ -274,6 +276,14 @@ def address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def rehearse(lab: Recommender) -> None:
+    """Do once what takes longest the first time, so that nobody waits for it: modules to import, concepts to encode."""
+    state = lab.user("ghosts of the woods")
+    for kind in ("like", "less"):
+        state = lab.feedback(state, Event(kind, state.user_id, lab.catalog.item_ids[0], kind, 1, 0))
+    lab.recommend(lab.feedback(state, Event("say", state.user_id, "", "say", "less of these, more of those woods", 0)), 1)
+
+
 def serve(lab: Recommender, log: EventLog, secret: bytes, listening: socket.socket, host: str) -> None:
     """Serve the live page at a socket until the process is interrupted.
 
@@ -282,8 +292,9 @@ def serve(lab: Recommender, log: EventLog, secret: bytes, listening: socket.sock
         listening: from `listen`.
         host: the name that it was opened with.
     """
+    sys.setswitchinterval(SHARE)
     with threadpool_limits(1):  # a second thread for one slate would only be in the way of the next
-        lab.recommend_text("the first sentence takes longest", 1)  # so that nobody waits for it
+        rehearse(lab)
         print(f"the live page is at {address(listening)} (Ctrl+C stops it)", flush=True)
         with suppress(KeyboardInterrupt):
             make_server(create_app(lab, log, secret, (host,))).run([listening])

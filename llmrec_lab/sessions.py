@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import repeat, starmap
 
@@ -65,7 +65,7 @@ class Push:
     @cached_property
     def line(self) -> str:
         """The push as one line of JSON, made once for all who watch."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(vars(self), ensure_ascii=False, default=vars)
 
 
 def as_push(slate: Slate, interests: Interests | None = None, position: int = 0) -> Push:
