@@ -276,14 +276,6 @@ def address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def rehearse(lab: Recommender) -> None:
-    """Do once what takes longest the first time, so that nobody waits for it: modules to import, concepts to encode."""
-    state = lab.user("ghosts of the woods")
-    for kind in ("like", "less"):
-        state = lab.feedback(state, Event(kind, state.user_id, lab.catalog.item_ids[0], kind, 1, 0))
-    lab.recommend(lab.feedback(state, Event("say", state.user_id, "", "say", "less of these, more of those woods", 0)), 1)
-
-
 def serve(lab: Recommender, log: EventLog, secret: bytes, listening: socket.socket, host: str) -> None:
     """Serve the live page at a socket until the process is interrupted.
 
@@ -294,7 +286,7 @@ def serve(lab: Recommender, log: EventLog, secret: bytes, listening: socket.sock
     """
     sys.setswitchinterval(SHARE)
     with threadpool_limits(1):  # a second thread for one slate would only be in the way of the next
-        rehearse(lab)
+        lab.recommend_text("the first sentence takes longest", 1)  # so that nobody waits for it
         print(f"the live page is at {address(listening)} (Ctrl+C stops it)", flush=True)
         with suppress(KeyboardInterrupt):
             make_server(create_app(lab, log, secret, (host,))).run([listening])

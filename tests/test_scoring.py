@@ -8,7 +8,16 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from llmrec_lab.errors import DataError
 from llmrec_lab.interests import Interests, build_concepts, decompose_history, decompose_text, unit_rows
-from llmrec_lab.scoring import HistoryText, contributions, cosine, gram_cosine, interest_scores, wish_parts
+from llmrec_lab.scoring import (
+    ROWS,
+    HistoryText,
+    contributions,
+    cosine,
+    exact_products,
+    gram_cosine,
+    interest_scores,
+    wish_parts,
+)
 
 
 @pytest.fixture
@@ -151,6 +160,15 @@ def test_each_part_is_its_definition(world, word_counts, tiny):
 
 
 # The text of a history
+
+
+def test_exact_products_do_not_depend_on_what_else_is_computed():
+    rng = np.random.default_rng(0)
+    vectors, directions = rng.normal(size=(2 * ROWS + 1, 24)).astype(np.float32), rng.normal(size=(3, 24))
+    together = exact_products(directions, vectors)
+    np.testing.assert_allclose(together, directions @ vectors.T.astype(np.float64), rtol=0, atol=1e-12)
+    alone = np.concatenate([exact_products(directions[[row]], vectors) for row in range(3)])
+    np.testing.assert_allclose(alone, together, rtol=0, atol=1e-12)
 
 
 def test_history_text_is_the_weighted_sum_of_cosines_to_the_interests(tiny, world):
