@@ -228,7 +228,8 @@ set_verbosity_error()
 names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
 tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(asset_files("minilm")["tokenizer.json"]), **names)
 torch.manual_seed(0)
-small = BertConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64)
+sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+small = BertConfig(**sizes)
 classifier = BertForSequenceClassification(small).eval()  # two labels
 
 
@@ -266,14 +267,13 @@ claim("none of the three lines runs", "no error" not in found.values())
 # review; the label is what the person did. A tokenizer takes two texts and tells them apart by **token types**, 0 and 1:
 
 # %%
-pair = tokenizer("too long", "Titanic")
+pair = tokenizer("too long", "Titanic", return_token_type_ids=True)
 print(*tokenizer.convert_ids_to_tokens(pair["input_ids"]))
-types = encoder.tokenizer.encode("too long", "Titanic").type_ids
-print(*types)
+print(*pair["token_type_ids"])
 ratings = torch.tensor([1, 0, 1, 1])  # liked it?
-pairs_read = tokenizer(reviews, titles, padding=True, return_tensors="pt")
+pairs_read = tokenizer(reviews, titles, padding=True, return_token_type_ids=True, return_tensors="pt")
 scored = classifier(**pairs_read, labels=ratings)
-claim("with the pair as input and what people did as labels, there is a loss", bool(scored.loss > 0))
+claim("with the pair as input and what people did as labels, there is a loss", scored.loss is not None)
 
 # %% [markdown]
 # > **Check the article: the plain loop.** Another program loads a tokenizer and never calls it: user and item are tables of
@@ -339,9 +339,10 @@ from sklearn.metrics import accuracy_score
 
 true = [[1, 0, 1], [1, 1, 0]]  # two batches
 predicted = [[1, 0, 1], [1, 1, 1]]  # one of six is wrong
-right_way = accuracy_score([y for batch in true for y in batch], [y for batch in predicted for y in batch])
-print(f"appended {accuracy_score(np.array(true), np.array(predicted)):.3f}, extended {right_way:.3f}")
-claim("a list of lists is taken for rows, of which one of two is right in full", right_way == 5 / 6)
+appended = accuracy_score(np.array(true), np.array(predicted))
+extended = accuracy_score(np.ravel(true), np.ravel(predicted))
+print(f"appended {appended:.3f}, extended {extended:.3f}")
+claim("a list of lists is taken for rows, of which one of two is right in full", appended == 1 / 2 and extended == 5 / 6)
 
 # %% [markdown]
 # `extend` makes one list of all. Accuracy itself is the wrong question anyway (lesson 05).
@@ -522,6 +523,7 @@ from llmrec_lab.windows import WindowConfig, WindowTask
 
 scratch = tempfile.TemporaryDirectory()  # goes away with this notebook
 folder = Path(scratch.name)
+few = splits[3].train.of_users(histories.user_ids[:20])
 
 
 def losses_of(task, **choices):
@@ -534,7 +536,6 @@ def losses_of(task, **choices):
 
 
 # %%
-few = splits[3].train.of_users(histories.user_ids[:20])
 rates = (1e-5, 3e-4, 1e-1)
 ends = {
     rate: losses_of(WindowTask(encoder, few, texts, WindowConfig(count=3)), epochs=8, batch=3, rate=rate) for rate in rates
@@ -637,10 +638,9 @@ print(memory_plan(shape, tokens=64 * 32, length=32))
 # Is it true? torch can tell which numbers it saves for the way back, and the optimizer what it holds:
 
 # %%
-from llmrec_lab.finetune import adamw, attention, freeze
+from llmrec_lab.finetune import adamw, attention
 
-student = copy_of(encoder)
-bert = student.bert
+bert = copy_of(encoder).bert
 read = torch.randint(1000, 2000, (64, 32), device=device)
 with saved_bytes(bert) as kept, attention(device):
     loss = bert(read, torch.ones_like(read, dtype=torch.bool)).square().mean()
@@ -655,7 +655,7 @@ for name, predicted, measured in (
     ("gradients", plan.parts["gradients"], sum(weight.grad.nbytes for weight in bert.parameters())),
 ):
     claim(f"{name}: predicted is measured within 15%", abs(predicted / measured - 1) < 0.15)
-del student, bert, optimizer, loss, kept
+del bert, optimizer, loss, kept
 
 # %% [markdown]
 # ### When it does not fit
@@ -813,11 +813,14 @@ pd.DataFrame(
 
 # %%
 claim("tuned text beats frozen text at its best reading, beyond the interval", gains["frozen text"].low > 0)
-claim("and popularity, which frozen text does not", gains["popularity"].low > 0)
+claim("and popularity", gains["popularity"].low > 0)
+claim("no difference to EASE is found", not gains["EASE"].excludes_zero)
+claim("the Markov chain stays ahead beyond the interval", gains["Markov chain"].high < 0)
 
 # %% [markdown]
-# Text alone, which in lesson 05 lost to popularity, now beats it. Beside the models that count who met what after what, read
-# the intervals of the table yourself: where one includes 0, nobody has won.
+# In lesson 05, text alone did not beat popularity. Tuned for less than a minute it does, and cannot be told apart from EASE,
+# which knows who met what and nothing else. The Markov chain knows what came *right after* what, and stays ahead: here
+# people rate page by page (lesson 05, section 7), which no text says.
 #
 # ### New films
 #
@@ -828,26 +831,28 @@ claim("and popularity, which frozen text does not", gains["popularity"].low > 0)
 # %%
 from llmrec_lab.text_only import new_item_ndcg
 
-new = {name: new_item_ndcg(models[name], histories, hidden, order) for name in ("frozen text", "tuned text")}
-new["frozen text, 5 films"] = new_item_ndcg(RecentText(frozen, 5), histories, hidden, order)
+new = {
+    (name, last): new_item_ndcg(RecentText(vectors, last), histories, hidden, order)
+    for name, vectors in (("frozen", frozen), ("tuned", tuned))
+    for last in (1, 5)
+}
 
 # %% tags=["nbval-ignore-output"]
-new_gain = {name: paired_interval(new["tuned text"], values) for name, values in new.items()}
-rows = {"NDCG@10": {name: str(bootstrap_interval(values)) for name, values in new.items()}}
-rows["tuned minus row"] = {name: str(gain) for name, gain in new_gain.items() if name != "tuned text"}
-pd.DataFrame(rows).fillna("")
+new_gain = {last: paired_interval(new["tuned", last], new["frozen", last]) for last in (1, 5)}
+rows = {name: {last: str(bootstrap_interval(new[name, last])) for last in (1, 5)} for name in ("frozen", "tuned")}
+pd.DataFrame(rows | {"tuned minus frozen": {last: str(gain) for last, gain in new_gain.items()}}).rename_axis("films read")
 
 # %%
-claim("new films: tuned text beats frozen text beyond the interval", new_gain["frozen text"].low > 0)
-claim("however the frozen text reads", new_gain["frozen text, 5 films"].low > 0)
+for last, gain in new_gain.items():
+    claim(f"new films, told by the last {last}: tuned text beats frozen text beyond the interval", gain.low > 0)
 
 # %% [markdown]
 # It does not know these films. It knows better what, in a text, people choose by.
 #
 # ## 10. Too much of it
 #
-# The training above saw every stretch once. What if a model sees few examples, again and again? Twenty people, eight
-# stretches, up to sixty times; beside it the loss on sixty *other* people, whom it does not learn from.
+# The training above saw every stretch once. What if a model sees few examples, again and again? Twenty people, six
+# stretches, up to forty times; beside it the loss on sixty *other* people, whom it does not learn from.
 
 # %%
 small_task = WindowTask(encoder, few, texts, WindowConfig(count=6))
@@ -860,7 +865,7 @@ def loss_of_others():
         return sum(others.parts(np.arange(len(others)), tokens=2048, checkpointing=False)).item()
 
 
-again = TrainConfig(epochs=60, batch=6, rate=3e-4, frozen=5, check_every=4, patience=3)
+again = TrainConfig(epochs=40, batch=6, rate=1e-4, frozen=5, check_every=2, patience=6)
 over = finetune(small_task, folder / "over", again, validate=lambda: -loss_of_others())
 steps, losses = zip(*((step, -value) for step, value in over.checks))
 
@@ -878,13 +883,14 @@ picture(
 )
 
 # %%
-claim("on the people it learns from, the loss is below a fifth of what it was", over.losses[-1] < over.losses[0] / 5)
-claim("on others it was least some checks before the end", over.best[0] <= steps[-1] - 3 * again.check_every)
-claim("so the training stopped by itself, long before sixty steps were over", len(over.losses) < 60)
+claim("on the people it learns from, the loss fell to less than half", over.losses[-1] < over.losses[0] / 2)
+claim("on others it fell first", over.best[0] > 0)
+claim("and then rose above where it had started", losses[-1] > losses[0])
+claim("so the training stopped by itself, before its forty steps were over", len(over.losses) < 40)
 
 # %% [markdown]
 # That is over-fitting (lesson 04): the loss falls where one looks, and rises where one does not. **Early stopping** ends a
-# training after so many checks without a better value (`patience=3`), and the folder keeps the weights of the best one.
+# training after so many checks without a better value (`patience=6`), and the folder keeps the weights of the best one.
 # Other means against it: more people, a smaller rate, more frozen layers, weight decay, and *dropout*, which switches
 # numbers off at random while training (our encoder has none). Where data is scarce, **cross-validation** lets each part of
 # it be the validation part once, for as many times the work. All of them are judged by validation, never by the test:
@@ -930,9 +936,8 @@ claim("torch's BCE is ours", np.isclose(bce, theirs.item()))
 # labels for *numbers to be hit*, and uses the squared error, a *regression*:
 
 # %%
-one = BertConfig(**small.to_diff_dict() | {"num_labels": 1})
 torch.manual_seed(0)
-scorer = BertForSequenceClassification(one).eval()
+scorer = BertForSequenceClassification(BertConfig(**sizes, num_labels=1)).eval()
 out = scorer(**pairs_read, labels=ratings.float())
 squared = ((out.logits[:, 0] - ratings) ** 2).mean()
 claim("one label and no word about it: the loss is the squared error", bool(torch.isclose(out.loss, squared)))
@@ -956,7 +961,7 @@ cross_curve = finetune(cross_task, folder / "cross", TrainConfig(batch=16, rate=
 
 # %% [markdown]
 # What has it learned? We ask it about people whom it does not know: which of two films, one that was met and a hard
-# negative? A coin is right half of the time.
+# negative? A coin is right half of the time. Beside it, a rule that reads nothing: take the film that more people met.
 
 # %%
 from llmrec_lab.cross_encoder import Reranker, load_cross_encoder
@@ -967,11 +972,16 @@ asked = make_pairs(strangers, catalog.titles, last=3, per_user=1)
 told = tuned_encoder.encode(asked.texts)
 rival = mine_negatives(asked, lambda rows: told[rows] @ tuned_plain.T, count=1)[:, 0]
 choice = [reader.scores(asked.texts, [texts[item] for item in items]) for items in (asked.items, rival)]
-right_choice = (choice[0] > choice[1]).astype(float)
+counts = np.bincount(train.items, minlength=len(catalog))
+right_choice = {"cross-encoder": choice[0] > choice[1], "more people met it": counts[asked.items] > counts[rival]}
+right_choice = {name: bootstrap_interval(values) for name, values in right_choice.items()}
 
 # %% tags=["nbval-ignore-output"]
 print(f"loss {np.mean(cross_curve.losses[:5]):.3f} in the first steps, {np.mean(cross_curve.losses[-5:]):.3f} in the last")
-print("right choices:", bootstrap_interval(right_choice))
+print(*(f"right choices, {name}: {share}" for name, share in right_choice.items()), sep="\n")
+
+# %%
+claim("it is right more often than a coin, beyond the interval", right_choice["cross-encoder"].low > 0.5)
 
 # %% [markdown]
 # A few hundred examples, one pass: a fresh head has hardly begun. Section 16 has the numbers of a longer training, with the
@@ -1102,7 +1112,7 @@ claim("Trainer makes one of its own unless it is given one", trainer.optimizer i
 # %% tags=["nbval-ignore-output"]
 from transformers import PrinterCallback, set_seed
 
-reads = tokenizer(reviews, titles)
+reads = tokenizer(reviews, titles, return_token_type_ids=True)
 rows = [
     {"input_ids": i, "token_type_ids": t, "labels": int(y)}
     for i, t, y in zip(reads["input_ids"], reads["token_type_ids"], ratings)
@@ -1152,8 +1162,8 @@ trained = train(BertForSequenceClassification(small), rows, rows)
 measured = evaluate(trained.model, rows)
 
 # %%
+claim("it runs, and what evaluate measures comes back", measured is not None and "eval_accuracy" in measured)
 print(f"accuracy on the four that it learned: {measured['eval_accuracy']}")
-claim("it runs, and what evaluate measures comes back", "eval_loss" in measured and "eval_accuracy" in measured)
 
 # %% [markdown]
 # `processing_class` brings the padding: batches are padded to their longest text, as in section 7. Four reviews say nothing

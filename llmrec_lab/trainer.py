@@ -45,7 +45,7 @@ def train_with_trainer(task: Task, folder: Path, config: TrainConfig) -> list[fl
     Raises:
         AssetError: `accelerate` is not installed.
     """
-    from transformers import Trainer, TrainingArguments
+    from transformers import PrinterCallback, Trainer, TrainingArguments
 
     freeze(task.module.bert, config.frozen)
     total = count_steps(len(task), config)
@@ -79,5 +79,7 @@ def train_with_trainer(task: Task, folder: Path, config: TrainConfig) -> list[fl
     def collate(listed: list[torch.Tensor]) -> dict[str, torch.Tensor]:
         return {"rows": listed[0]}
 
-    InOrder(model, arguments, collate, batches, optimizers=(optimizer, schedule)).train()
+    trainer = InOrder(model, arguments, collate, batches, optimizers=(optimizer, schedule))
+    trainer.remove_callback(PrinterCallback)  # it prints how long it took
+    trainer.train()
     return model.losses

@@ -37,6 +37,11 @@ def test_twenty_steps_have_the_same_losses(encoder, tmp_path, kind):
     assert theirs == pytest.approx(ours, abs=1e-4)
 
 
+def test_it_prints_nothing(encoder, tmp_path, capsys):
+    train_with_trainer(tasks(encoder)["bi-encoder"], tmp_path, CONFIG)
+    assert capsys.readouterr().out == ""
+
+
 def test_accumulated_batches_have_the_same_mean(encoder, tmp_path):
     config = TrainConfig(**vars(CONFIG) | {"accumulate": 4})
     ours = finetune(tasks(encoder)["cross-encoder"], tmp_path / "ours", config).losses
