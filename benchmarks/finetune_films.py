@@ -25,12 +25,13 @@ from llmrec_lab.datasets.films import load_films
 from llmrec_lab.datasets.splits import Split, leave_last_out
 from llmrec_lab.encoder import Encoder, fastest_dtype, load_encoder
 from llmrec_lab.finetune import TrainConfig, finetune
-from llmrec_lab.fusion import FusionConfig, standardize
+from llmrec_lab.fusion import Fusion, FusionConfig, standardize
 from llmrec_lab.interests import unit_rows
 from llmrec_lab.metrics import bootstrap_interval, divide, hits_from_ranks, ndcg, paired_interval, target_rank
 from llmrec_lab.pairs import make_pairs, mine_negatives, user_texts
 from llmrec_lab.ranking import id_order
-from llmrec_lab.recommender import Recommender
+from llmrec_lab.recommender import LEAST, POPULARITY, TEXT, Recommender
+from llmrec_lab.scoring import HistoryText
 from llmrec_lab.text_only import new_item_ndcg, short_texts
 from llmrec_lab.windows import RecentText, WindowConfig, WindowTask
 
@@ -43,10 +44,14 @@ FULL = {"ratings": 5, "users": None, "steps": 600, "every": 50, "per_user": 3, "
 QUICK = {"ratings": 120, "users": 20, "steps": 2, "every": 1, "per_user": 2, "depth": 5}
 RECIPE = {"rate": 2e-4, "frozen": 4, "tokens": 2048, "seed": SEED}  # the lesson's, found on second-last items
 TUNED, FROZEN = "tuned text", "frozen text"
+READ_ALONE, BOTH = "tuned text, read as without a fusion", "both texts"
 LAST, THREE, NEW = "the last film", "the last three films", "new films"
 AGAINST = {
     TUNED: (FROZEN, "popularity", "Markov chain", "EASE"),
+    f"fusion, {FROZEN}": (TUNED,),
     f"fusion, {TUNED}": (f"fusion, {FROZEN}", TUNED),
+    f"fusion, {READ_ALONE}": (f"fusion, {FROZEN}",),
+    f"fusion, {BOTH}": (f"fusion, {FROZEN}",),
     f"{TUNED}, first hundred re-ranked by a cross-encoder": (TUNED,),
     "user text, trained with hard negatives": ("user text, trained without", "user text, not trained"),
 }
@@ -170,10 +175,15 @@ def ask_text_alone(world: World, folder: Path, report: Report) -> None:
 
 
 def ask_fusion(world: World, folder: Path, report: Report) -> None:
-    """What the recommender's fusion gains by the tuned text."""
-    for name, vectors in {FROZEN: world.vectors(world.encoder), TUNED: tuned_vectors(world, folder)}.items():
-        fusion = Recommender(world.catalog, world.encoder, vectors=vectors).new_fusion()
-        fusion.config = FusionConfig(depth=1)  # deeper, the weights would be learned on films that the training has seen
+    """What the recommender's fusion gains by the tuned text: instead of the frozen one, and beside it."""
+    both = world.vectors(world.encoder), tuned_vectors(world, folder)
+    frozen, tuned = (HistoryText(vectors, world.catalog.titles) for vectors in both)
+    alone = world.best_reading(tuned.vectors)
+    arms = {FROZEN: {TEXT: frozen}, TUNED: {TEXT: tuned}, READ_ALONE: {TEXT: alone}, BOTH: {TEXT: frozen, TUNED: alone}}
+    parts = Recommender(world.catalog, world.encoder, vectors=frozen.vectors).new_fusion().parts
+    for name, texts in arms.items():
+        # deeper than 1, the weights would be learned on films that the training has seen
+        fusion = Fusion(parts | texts, {POPULARITY: LEAST}, FusionConfig(depth=1))
         report.ask(f"fusion, {name}", fusion, world)
         report.chosen[f"weights of the fusion, {name}"] = dict(zip(fusion.parts, fusion.weights.round(3).tolist()))
 
