@@ -28,7 +28,7 @@ from llmrec_lab.finetune import TrainConfig, finetune
 from llmrec_lab.fusion import Fusion, FusionConfig, standardize
 from llmrec_lab.interests import unit_rows
 from llmrec_lab.metrics import bootstrap_interval, divide, hits_from_ranks, ndcg, paired_interval, target_rank
-from llmrec_lab.pairs import make_pairs, mine_negatives, user_texts
+from llmrec_lab.pairs import Pairs, make_pairs, mine_negatives, user_texts
 from llmrec_lab.ranking import id_order
 from llmrec_lab.recommender import LEAST, POPULARITY, TEXT, Recommender
 from llmrec_lab.scoring import HistoryText
@@ -40,8 +40,8 @@ TARGETS = 3  # last items that are asked for; the one before them chooses
 LASTS = (1, 3, 5, 10)  # ways to read a history: the mean of so many last texts
 WEIGHTS = (0.25, 0.5, 1.0, 2.0)  # of the cross-encoder beside the ranking that it reads
 HIDDEN_SHARE = 0.1
-FULL = {"ratings": 5, "users": None, "steps": 600, "every": 50, "per_user": 3, "depth": 100}
-QUICK = {"ratings": 120, "users": 20, "steps": 2, "every": 1, "per_user": 2, "depth": 5}
+FULL = {"ratings": 5, "users": None, "steps": 600, "every": 50, "per_user": 3, "read": 2, "depth": 100}
+QUICK = {"ratings": 120, "users": 20, "steps": 2, "every": 1, "per_user": 2, "read": 2, "depth": 5}
 RECIPE = {"rate": 2e-4, "frozen": 4, "tokens": 2048, "seed": SEED}  # the lesson's, found on second-last items
 TUNED, FROZEN = "tuned text", "frozen text"
 READ_ALONE, BOTH = "tuned text, read as without a fusion", "both texts"
@@ -62,7 +62,8 @@ PROTOCOL = {
     "new films": "a tenth of all, hidden from the training and ranked among themselves when their user met them; the frozen "
     "text reads as many last films as serve it best here, the tuned text as many as were chosen",
     "fusion": "that of the Recommender; its weights are learned on the film before the target, which no encoder has seen",
-    "cross-encoder": "read only where the target is among the first hundred: elsewhere both rankings have 0",
+    "cross-encoder": "asked for the last film alone, and read only where that is among the first hundred: elsewhere both "
+    "rankings have 0",
     "interval": "95%, paired bootstrap over users, 2,000 draws",
     "seeds": "one; the intervals say what other users would change, and not what another seed would",
 }
@@ -80,7 +81,6 @@ class World:
         self.asked = [leave_last_out(self.histories, back) for back in range(TARGETS)]
         self.choosing = leave_last_out(self.histories, TARGETS)
         self.train = self.choosing.train.take(~np.isin(self.choosing.train.items, self.hidden))
-        self.pairs = make_pairs(self.train, self.catalog.titles, per_user=size["per_user"], seed=SEED)
         self.encoder = load_encoder("minilm")
         self.dtype = fastest_dtype(self.encoder.device)
 
@@ -109,10 +109,10 @@ class World:
         readings = [RecentText(vectors, last) for last in LASTS]
         return max(readings, key=lambda reading: np.nanmean(self.ndcg(reading, self.choosing)))
 
-    def hard_negatives(self, encoder: Encoder, count: int) -> np.ndarray:
+    def hard_negatives(self, pairs: Pairs, encoder: Encoder, count: int) -> np.ndarray:
         """(p, count) films that an encoder takes for what the users of the pairs met next, and they did not."""
-        users, items = (copy_of(encoder, self.dtype).encode(texts) for texts in (self.pairs.texts, self.texts))
-        return mine_negatives(self.pairs, lambda rows: users[rows] @ items.T, count, seed=SEED)
+        users, items = (copy_of(encoder, self.dtype).encode(texts) for texts in (pairs.texts, self.texts))
+        return mine_negatives(pairs, lambda rows: users[rows] @ items.T, count, seed=SEED)
 
 
 @dataclass
@@ -191,10 +191,11 @@ def ask_fusion(world: World, folder: Path, report: Report) -> None:
 def ask_hard_negatives(world: World, folder: Path, report: Report) -> None:
     """What mined negatives add to a short training on pairs, with as many steps."""
     report.ask("user text, not trained", UserText(world, world.encoder), world)
-    arms = {"trained without": None, "trained with hard negatives": world.hard_negatives(world.encoder, 4)}
+    pairs = make_pairs(world.train, world.catalog.titles, per_user=world.size["per_user"], seed=SEED)
+    arms = {"trained without": None, "trained with hard negatives": world.hard_negatives(pairs, world.encoder, 4)}
     config = TrainConfig(batch=32, **RECIPE)
     for name, negatives in arms.items():
-        task = BiEncoderTask(world.encoder, world.pairs, world.texts, negatives, BiEncoderConfig(popularity=0.0))
+        task = BiEncoderTask(world.encoder, pairs, world.texts, negatives, BiEncoderConfig(popularity=0.0))
         report.trainings[f"user text, {name}"] = trained(task, folder / name.replace(" ", "-"), config)
         report.ask(f"user text, {name}", UserText(world, task.encoder), world)
 
@@ -202,15 +203,16 @@ def ask_hard_negatives(world: World, folder: Path, report: Report) -> None:
 def ask_cross_encoder(world: World, folder: Path, report: Report) -> None:
     """What a cross-encoder adds that re-ranks the first hundred of the tuned text."""
     name, tuned = f"{TUNED}, first hundred re-ranked by a cross-encoder", load_encoder(str(folder / "text"))
-    task = CrossEncoderTask(tuned, world.pairs, world.texts, world.hard_negatives(tuned, 3), SEED)
+    titles, texts, size = world.catalog.titles, world.texts, world.size
+    pairs = make_pairs(world.train, titles, last=3, per_user=size["read"], seed=SEED)
+    task = CrossEncoderTask(tuned, pairs, texts, world.hard_negatives(pairs, tuned, 3), SEED)
     config = TrainConfig(batch=16, rate=1e-4, frozen=1, tokens=2048, seed=SEED)
     report.trainings[name] = trained(task, folder / "cross-encoder", config)
-    reader = load_cross_encoder(str(folder / "cross-encoder"))
-    reranker = Reranker(reader, world.catalog.titles, world.texts, depth=world.size["depth"])
+    reranker = Reranker(load_cross_encoder(str(folder / "cross-encoder")), titles, texts, depth=size["depth"], last=3)
     base = world.best_reading(tuned_vectors(world, folder))
     best = int(np.nanmean(reranked(world, base, reranker, world.choosing), axis=1).argmax())
     report.chosen["weight of the cross-encoder"] = WEIGHTS[best]
-    report.add(name, np.stack([reranked(world, base, reranker, split)[best] for split in world.asked]))
+    report.values[LAST][name] = reranked(world, base, reranker, world.asked[0])[best]
 
 
 # Their parts
