@@ -236,7 +236,7 @@ def trained(task, folder: Path, config: TrainConfig, validate=None) -> dict:
     steps = [step for step, _ in curve.checks[1:]] or [len(curve.losses)]
     losses = [float(np.mean(part)) for part in np.split(curve.losses, steps[:-1])]
     spent = {"steps": len(curve.losses), "kept": (curve.best or [len(curve.losses)])[0], **log.seconds()}
-    return spent | {"losses": np.round(losses, 4).tolist(), "validation": np.round(curve.checks, 5).tolist()}
+    return spent | {"losses": np.round(losses, 4).tolist(), "validation": [[at, round(x, 5)] for at, x in curve.checks]}
 
 
 class Log:
