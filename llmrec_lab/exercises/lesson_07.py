@@ -6,6 +6,7 @@ Knows nothing about how answers are read, compared or reported.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from statistics import NormalDist
 
 import numpy as np
@@ -207,6 +208,14 @@ def fading(of_total, of_weight):
     return value
 
 
+def moving_average(xs, half_life):
+    """A wrong fading_mean: the usual moving average, in which the first vector counts like all before it."""
+    mean = xs[0]
+    for x in xs[1:]:
+        mean = mean + (1 - rate(half_life)) * (x - mean)
+    return mean
+
+
 def rate(half_life):
     """The factor that belongs to a half-life."""
     return 0.5 ** (1 / half_life)
@@ -226,6 +235,18 @@ def undivided(inverse, x):
     """A wrong learned: without the divisor."""
     shift = inverse @ x
     return inverse - np.outer(shift, shift)
+
+
+def other_divisor(inverse, x):
+    """A wrong learned: divided by the product of shift with itself, not with x."""
+    shift = inverse @ x
+    return inverse - np.outer(shift, shift) / (1 + shift @ shift)
+
+
+def entry_by_entry(inverse, x):
+    """A wrong learned: `*` between two vectors is no outer product."""
+    shift = inverse @ x
+    return inverse - shift * shift / (1 + x @ shift)
 
 
 def added(inverse, x):
@@ -253,6 +274,19 @@ def steps(*order: str):
         return disk.done
 
     return value
+
+
+def sync_each(disk, group):
+    """A wrong commit: a sync after every write, the acknowledgements at the end."""
+    steps("each", "write", "sync")(disk, group)
+    return steps("acknowledge")(disk, group)
+
+
+def sync_again(disk, group):
+    """A wrong commit: all are written, and then there are as many syncs as events."""
+    for step in ("write", "sync", "acknowledge"):
+        steps("each", step)(disk, group)
+    return disk.done
 
 
 def linear(item_ids, scores, hours, half_life, k):
@@ -284,6 +318,12 @@ def column_sums(answer) -> list:
     return np.atleast_1d(np.sum(array(answer), axis=0)).tolist()
 
 
+def in_any_order(answer) -> list:
+    """Reads the steps of a commit; which event of a group is written or acknowledged first does not matter."""
+    runs = groupby(ids(answer), key=lambda step: str(step).split()[:1])
+    return [step for _, run in runs for step in sorted(run, key=str)]
+
+
 def inverse_case(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The inverse of what 20 random events add up to, and one more event."""
     rng = np.random.default_rng(seed)
@@ -300,7 +340,7 @@ ADA_AND_BO = [
     ("ada", "3", "alien"),
     ("bo", "2", "totoro"),
 ]
-TWICE = [("chen", "7", "totoro"), ("chen", "7", "totoro"), ("chen", "8", "totoro")]
+TWICE = [*[("chen", "7", "totoro")] * 3, ("chen", "8", "totoro"), ("chen", "9", "alien")]
 MEANS = Calls(
     "next_mean",
     ((np.array([1.0, 0.0]), 3, np.array([5.0, 4.0])), (np.zeros(2), 0, np.array([1.0, 2.0])), (np.ones(3), 1, np.zeros(3))),
@@ -317,7 +357,7 @@ FADED = Calls(
     array,
 )
 INVERSES = Frugal("learned", (inverse_case(0), inverse_case(1)), column_sums)
-COMMITS = Calls("commit", ((Disk(), ["a", "b", "c"]), (Disk(), ["d"])), ids)
+COMMITS = Calls("commit", ((Disk(), ["a", "b", "c"]), (Disk(), ["d"])), in_any_order)
 NEWS = np.array(["flood", "match", "budget", "storm", "derby"])
 PAGES = Calls(
     "front_page",
@@ -328,7 +368,7 @@ PAGES = Calls(
     ),
     ids,
 )
-NEEDED = people_needed(0.10, 0.11)
+NEEDED = people_needed(0.05, 0.06)
 
 EXERCISES = (
     Exercise(
@@ -341,6 +381,7 @@ EXERCISES = (
             Misconception("adds", (lambda mean, n, x: mean + x / (n + 1), lambda mean, n, x: mean + x)),
             Misconception("away", (lambda mean, n, x: mean - (x - mean) / (n + 1),)),
             Misconception("replaces", (lambda mean, n, x: x,)),
+            Misconception("unweighted", (lambda mean, n, x: (mean + x) / (n + 1),)),
         ),
     ),
     Exercise(
@@ -352,7 +393,13 @@ EXERCISES = (
             Misconception("by_event", (counting(lambda user, event, item: event),)),
             Misconception("by_user", (counting(lambda user, event, item: user),)),
             Misconception("neighbors", (neighbors_only,)),
-            Misconception("all_items", (lambda received, item: len(set(received)),)),
+            Misconception(
+                "all_items",
+                (
+                    lambda received, item: len(set(received)),
+                    lambda received, item: len({event for _, event, _ in received}),
+                ),
+            ),
         ),
     ),
     Exercise(
@@ -366,6 +413,8 @@ EXERCISES = (
             Misconception("power", (fading(lambda h: 0.5**h, lambda h: 0.5**h),)),
             Misconception("half_each", (fading(lambda h: 0.5, lambda h: 0.5), fading(lambda h: 0.5 / h, lambda h: 0.5 / h))),
             Misconception("euler", (fading(lambda h: np.exp(-1 / h), lambda h: np.exp(-1 / h)),)),
+            Misconception("moving", (moving_average,)),
+            Misconception("undivided", (lambda xs, half_life: fading(rate, lambda h: 0.0)(xs, half_life),)),
             Misconception("backwards", (lambda xs, half_life: fading_mean(xs[::-1], half_life),)),
         ),
     ),
@@ -376,6 +425,8 @@ EXERCISES = (
         misconceptions=(
             Misconception("bug", (solving,), shows=lambda seen: SOLVES in seen),
             Misconception("undivided", (undivided,)),
+            Misconception("divisor", (other_divisor,)),
+            Misconception("entries", (entry_by_entry,)),
             Misconception("added", (added,)),
             Misconception("unturned", (unturned,)),
             Misconception("plus", (lambda inverse, x: 2 * inverse - learned(inverse, x),)),
@@ -389,7 +440,7 @@ EXERCISES = (
             Misconception("bug", (steps("write", "acknowledge", "sync"),)),
             Misconception("no_sync", (steps("write", "acknowledge"),)),
             Misconception("sync_first", (steps("sync", "write", "acknowledge"),)),
-            Misconception("sync_each", (steps("each", "write", "sync", "acknowledge"),)),
+            Misconception("sync_each", (steps("each", "write", "sync", "acknowledge"), sync_each, sync_again)),
             Misconception("hopes", (steps("acknowledge", "write", "sync"),)),
             Misconception("silent", (steps("write", "sync"),)),
         ),
@@ -400,10 +451,12 @@ EXERCISES = (
         reference=NEEDED,
         misconceptions=(
             Misconception("both_arms", (2 * NEEDED,)),
-            Misconception("one_spread", (NEEDED / 2,)),
-            Misconception("relative", (people_needed(0.10, 0.20),)),
-            Misconception("no_power", (people_needed(0.10, 0.11, power=0.5),)),
-            Misconception("one_sided", (people_needed(0.10, 0.11, level=0.10),)),
+            Misconception("one_spread", (NEEDED / 2, NEEDED * 475 / 1039, NEEDED * 564 / 1039)),
+            Misconception("relative", (NEEDED * (0.01 / 0.20) ** 2, people_needed(0.05, 0.15))),
+            Misconception("no_power", (people_needed(0.05, 0.06, power=0.5),)),
+            Misconception("one_sided", (people_needed(0.05, 0.06, level=0.10),)),
+            Misconception("apart", (NEEDED * (1.96**2 + 0.84**2) / (1.96 + 0.84) ** 2,)),
+            Misconception("unsquared", (NEEDED * 0.01, NEEDED / (1.96 + 0.84))),
             Misconception("deviation", ((NEEDED**0.5),)),
         ),
         tolerance=0.02,
