@@ -25,8 +25,9 @@ BY_LENGTH = {"train_sampling_strategy": "group_by_length", "length_column_name":
 
 
 def rows(quick: bool):
-    """Races of steps, then what memory they take, then whether they learn the same."""
+    """What memory a training takes, then races of steps, then whether both learn the same."""
     layers, d, steps = (1, 64, 1) if quick else (4, 256, 8)
+    yield from memory(steps, quick)  # first: a new process's peak starts from what this one holds when it starts it
     config = shape(layers, d, VOCABULARY)
     texts, labels = random_texts(BATCH * steps, VOCABULARY)
     dtype = fastest_dtype("cpu")
@@ -42,7 +43,6 @@ def rows(quick: bool):
     exact = our_steps(config, texts, labels, steps, "float32")
     yield Race(work, "Trainer, grouped by length", peers["Trainer, grouped by length"][0], "our loop, float32", exact)
     yield bi_encoder_race(config, steps, dtype)
-    yield from memory(steps, quick)
     yield from same_learning(config, quick, dtype)
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 HEAD = {"pooler.dense": "bert.pooler.dense", "classifier": "classifier"}  # our name to that of the published checkpoints
 FIRST_WEIGHTS = 0.02  # standard deviation, as in BERT
+WIDTHS = 8  # texts are padded to a multiple of it: few shapes to compile code for, and those that a GPU multiplies fastest
 
 
 class CrossEncoder(nn.Module):
@@ -66,6 +67,7 @@ class CrossEncoder(nn.Module):
             (b) float32; gradients flow.
         """
         longest = max(len(row.ids) for row in rows)
+        longest = min(-(-longest // WIDTHS) * WIDTHS, self.bert.embeddings["position_embeddings"].num_embeddings)
 
         def padded(lists) -> torch.Tensor:
             return torch.tensor([values + [0] * (longest - len(values)) for values in lists], device=self.device)
