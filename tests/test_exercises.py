@@ -265,6 +265,26 @@ def test_top_k_written_in_other_ways_passes():
     assert grade("00.4", by_lexsort).passed and grade("00.4", by_sort_twice).passed
 
 
+def test_07_5_events_of_a_group_may_be_acknowledged_in_any_order():
+    def commit(disk, group):
+        for event in group:
+            disk.write(event)
+        disk.sync()
+        for event in reversed(group):
+            disk.acknowledge(event)
+        return disk.done
+
+    assert grade("07.5", commit).passed
+
+
+def test_07_2_all_event_ids_of_all_people_and_items_are_not_the_likes_of_one():
+    assert not grade("07.2", lambda received, item: len({event for _, event, _ in received})).passed
+
+
+def test_07_6_what_the_lesson_prints_is_not_the_answer():
+    assert not grade("07.6", 14_751).passed  # section 9: 10% to 11%
+
+
 @pytest.mark.parametrize("answer", ["B", "b", " b ", {"B"}, ["b"], np.array(["B"])])
 def test_letter_or_set_of_letters_passes(answer):
     assert grade("00.5", answer).passed
