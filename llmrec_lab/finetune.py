@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -215,7 +215,7 @@ class Training:
         while True:
             try:
                 self.optimizer.zero_grad()
-                with attention(self.device):
+                with attention(self.device), row_gradients(self.task.module, self.device):
                     return sum(self.backward_one(rows) for rows in batches) / len(batches)
             except torch.OutOfMemoryError:
                 pass  # outside of this block, where the failed pass is no longer held by its traceback
@@ -313,6 +313,25 @@ def attention(device: str):
     trained on 40% more texts a second without it at 8 to 128 tokens a text, and on 20% more at 128 each.
     """
     return sdpa_kernel(SDPBackend.MATH) if device == "cpu" else nullcontext()
+
+
+@contextmanager
+def row_gradients(module: nn.Module, device: str) -> Iterator[None]:
+    """In the block, on a CPU, a pass leaves a gradient of only those rows of each embedding table that it has read.
+
+    Else every pass fills a table as large as all embeddings, and adds it to that of the pass before: 31 MB of 44 in a BERT
+    of 11 million weights. On a GPU the rows would be summed in an order that changes from run to run.
+    """
+    tables = [part for part in module.modules() if isinstance(part, nn.Embedding)] if device == "cpu" else []
+    for table in tables:
+        table.sparse = True
+    try:
+        yield
+    finally:
+        for table in tables:
+            table.sparse = False
+            if table.weight.grad is not None:
+                table.weight.grad = table.weight.grad.to_dense()
 
 
 def freeze(bert: nn.Module, count: int) -> None:

@@ -1051,7 +1051,7 @@ MESSAGES = {
         "05.q5.c.why": "They rate what they saw long ago. The timestamp is that of the rating, not of the film.",
         # lesson 06
         "06.1.expected": "expected is one number, the loss of this user",
-        "06.1.why": "the cosines become 6, 3 and 1; what she met on another day is left out. Her film has 0.95 of the softmax.",
+        "06.1.why": "the cosines become 6, 3, 1; what she met on another day is left out. Her film has 0.95 of the softmax.",
         "06.1.wrong.rival": "the second item is counted as a wrong answer. She met it, so it is left out.",
         "06.1.wrong.plain": "the temperature is missing: divide each cosine by 0.1 first.",
         "06.1.wrong.times": "the cosines are multiplied by 0.1. Divide by it, so that they become larger.",

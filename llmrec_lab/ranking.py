@@ -184,8 +184,8 @@ def floors(maxima: np.ndarray, k: int) -> np.ndarray:
 
 def at_least(scores: np.ndarray, lowest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rows and positions of all finite scores that reach the (m, 1) lowest ones wanted."""
-    lowest = lowest.astype(np.result_type(scores, np.float32))  # as wide as the scores: wider compares at half the speed
-    lowest = np.nan_to_num(lowest)  # -inf becomes the smallest number, which a score of -inf does not reach
+    width = np.result_type(scores, np.float32)  # as wide as the scores: wider compares at half the speed
+    lowest = np.maximum(lowest.astype(width), np.finfo(width).min)  # which a score of -inf does not reach
     return np.divmod(np.flatnonzero(scores >= lowest), scores.shape[1])
 
 

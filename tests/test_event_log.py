@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -287,6 +287,21 @@ def test_whatever_goes_wrong_nobody_waits_forever(log, monkeypatch):
         log.submit(like(1)).result(timeout=10)
     monkeypatch.undo()
     assert log.append(like(1)) == 1
+
+
+def test_who_appends_alone_writes_and_who_comes_after_others_waits_for_the_thread(log, monkeypatch):
+    writers, commit = [], log.commit
+    monkeypatch.setattr(log, "commit", lambda events: writers.append(threading.current_thread().name) or commit(events))
+    log.append(like(1))
+    log.last = Future()  # of an event that was handed over and is not stored yet
+    log.append(like(2))
+    assert writers == [threading.current_thread().name, "event log"]
+
+
+def test_appends_of_many_threads_at_once_are_all_stored_once(log):
+    with ThreadPoolExecutor(16) as pool:
+        positions = list(pool.map(log.append, map(like, range(500))))
+    assert sorted(positions) == [position for position, _ in log.read()] == list(range(1, 501))
 
 
 def test_an_event_that_nobody_waits_for_any_more_does_not_stop_the_others(log):

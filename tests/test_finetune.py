@@ -71,6 +71,20 @@ def test_the_rate_is_never_above_the_largest(total, warmup):
     assert all(0 < rate_share(step, total, warmup) <= 1 for step in range(total))
 
 
+def test_gradients_by_rows_are_those_of_whole_tables(encoder, tmp_path):
+    task, rows = a_task(encoder), np.arange(8)
+    training = Training(task, tmp_path, SHORT, None, lambda step, values: None)
+    training.tokens = 16  # several passes
+    training.backward([rows])
+    by_rows = {name: weight.grad.clone() for name, weight in task.module.named_parameters()}
+    task.module.zero_grad()
+    for part in task.parts(rows, 16, False):
+        part.backward()
+    for name, weight in task.module.named_parameters():
+        assert not by_rows[name].is_sparse and not weight.grad.is_sparse  # whoever trains on meets plain tables
+        torch.testing.assert_close(by_rows[name], weight.grad)
+
+
 def test_biases_and_norms_are_not_decayed(encoder):
     named = dict(encoder.bert.named_parameters())
     decayed, free = adamw(named, TrainConfig(decay=0.1)).param_groups
