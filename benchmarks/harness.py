@@ -32,6 +32,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, median_low
@@ -163,12 +164,10 @@ def race(row: Race, quick: bool = False) -> dict:
     Returns:
         `ratio`, of the medians of a try, and the medians of the seconds of both sides over all rounds.
     """
-    import torch  # noqa: F401, limits hold for libraries that are loaded already
-
     clock = time.process_time if row.threads == 1 else time.perf_counter
     timers = [Timer(run, timer=clock) for run in (row.run_peer, row.run_ours)]
     ratios, rounds = [], []
-    with threadpool_limits(row.threads):
+    with exactly(row.threads):
         counts = [timer.autorange()[0] for timer in timers]  # so many that a round takes 0.2 s; warms up, too
         while not decided(ratios, None if quick else row.must):
             rounds += [[t.timeit(n) / n for t, n in zip(timers, counts)] for _ in range(1 if quick else ROUNDS)]
@@ -177,6 +176,20 @@ def race(row: Race, quick: bool = False) -> dict:
     peer_seconds, our_seconds = map(median, zip(*rounds))
     ratio = median_low(ratios)  # the middle one of three, the lower one of two: it reaches the must if two tries did
     return {"ratio": ratio, "peer_seconds": peer_seconds, "our_seconds": our_seconds}
+
+
+@contextmanager
+def exactly(threads: int):
+    """So many threads in the block: numpy's, and torch's, whose second one spins under a mere limit, and its time counts."""
+    import torch
+
+    before = torch.get_num_threads()
+    with threadpool_limits(threads):
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 def decided(ratios: list[float], must: float | None) -> bool:
