@@ -11,6 +11,7 @@ send the same again; the event's id makes that safe.
 from __future__ import annotations
 
 import errno
+import gc
 import hashlib
 import logging
 import socket
@@ -287,6 +288,8 @@ def serve(lab: Recommender, log: EventLog, secret: bytes, listening: socket.sock
     sys.setswitchinterval(SHARE)
     with threadpool_limits(1):  # a second thread for one slate would only be in the way of the next
         lab.recommend_text("the first sentence takes longest", 1)  # so that nobody waits for it
+        gc.collect()
+        gc.freeze()  # what is loaded stays: to look through it for garbage would hold up everybody for 70 ms
         print(f"the live page is at {address(listening)} (Ctrl+C stops it)", flush=True)
         with suppress(KeyboardInterrupt):
             make_server(create_app(lab, log, secret, (host,))).run([listening])

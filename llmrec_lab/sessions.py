@@ -260,7 +260,10 @@ class Sessions:
 
     def made(self, session: Session, k: int) -> Push:
         """A slate for the state as it is now."""
-        state = self.current(session)
+        return self.push_of(self.current(session), k)
+
+    def push_of(self, state: UserState, k: int) -> Push:
+        """A slate for a state."""
         slate = self.lab.recommend(state, min(k, len(self.lab.catalog)))
         return as_push(slate, state.interests, state.position)
 
@@ -270,8 +273,8 @@ class Sessions:
 
     def newest(self, session: Session) -> Push:
         """The push that is due; the one that was there if nothing happened since."""
-        before = session.push
-        return before if before and before.position == self.current(session).position else self.made(session, self.k)
+        before, state = session.push, self.current(session)
+        return before if before and before.position == state.position else self.push_of(state, self.k)
 
     def check(self, session: Session, event: Event) -> None:
         """Raise DataError for an event that the state cannot follow, unless it is stored already and was sent again."""
