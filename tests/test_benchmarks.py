@@ -255,3 +255,10 @@ def test_committed_results_are_whole_and_found_by_the_package(path):
     assert not found["quick"]
     assert importlib.import_module(f"benchmarks.{path.stem}")
     assert [row for row in found["rows"] if row["verdict"] == "missed"] == []
+
+
+def test_a_race_gives_torch_its_threads_back():
+    before = torch.get_num_threads()
+    with harness.exactly(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before

@@ -65,6 +65,16 @@ def test_a_score_does_not_depend_on_the_pairs_beside_it(encoder):
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
+def test_pairs_are_padded_to_few_widths_that_the_positions_allow(encoder, monkeypatch):
+    model, widths = CrossEncoder(encoder), []
+    model.bert.register_forward_pre_hook(lambda _, inputs: widths.append(inputs[0].shape[1]))
+    model(model.read(["robot one"], ["kiss two"]))
+    positions = model.bert.embeddings["position_embeddings"].num_embeddings
+    monkeypatch.setattr("llmrec_lab.cross_encoder.WIDTHS", positions + 1)
+    model(model.read(["robot one"], ["kiss two"]))
+    assert widths == [8, positions]
+
+
 def test_the_parts_sum_to_the_mean_cross_entropy_of_both_labels(encoder):
     task, rows = a_task(encoder), np.array([3, 0, 7, 11])
     parts = list(task.parts(rows, tokens=40, checkpointing=False))
