@@ -259,7 +259,7 @@ def test_committed_results_are_whole_and_found_by_the_package(path):
 
 def test_a_race_tells_torch_its_threads_and_gives_them_back(monkeypatch):
     told, before = [], torch.get_num_threads()
-    monkeypatch.setattr(torch, "set_num_threads", told.append)  # a limit alone shows the same number, and leaves one spinning
+    monkeypatch.setattr(torch, "set_num_threads", told.append)  # under a mere limit torch shows this number, too
     with harness.exactly(3):
         assert told == [3]
     assert told == [3, before]
