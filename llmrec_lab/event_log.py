@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -116,6 +116,9 @@ class EventLog(Protocol):
     def read(self, after: int = 0, user_id: str | None = None, limit: int | None = None) -> list[tuple[int, Event]]:
         """The events behind a position in order, each with its position: those of one user, or all."""
 
+    def has(self, user_id: str, event_id: str) -> bool:
+        """Whether an event with this id is stored for the user."""
+
     def forget(self, user_id: str) -> int:
         """Delete the events of a user for good, and return how many there were."""
 
@@ -192,6 +195,10 @@ class SQLiteLog:
         query = f"SELECT position, {ROW} FROM events WHERE position > :after {of_user}ORDER BY position LIMIT :limit"
         found = self.ask(query, {"after": after, "user_id": user_id, "limit": -1 if limit is None else limit})
         return [(position, Event(*row)) for position, *row in found]
+
+    def has(self, user_id: str, event_id: str) -> bool:
+        """Whether an event with this id is stored for the user."""
+        return bool(self.ask("SELECT 1 FROM events WHERE user_id = ? AND event_id = ?", (user_id, event_id)))
 
     def check(self) -> None:
         """Raise LogError if SQLite finds the file damaged."""
@@ -314,12 +321,25 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def connect(path: Path) -> sqlite3.Connection:
     """A connection to the log's file, which is made if it is not there."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        make(path)
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         prepare(connection, path)
         return connection
     except (sqlite3.Error, OSError) as problem:
         raise log_error(path, problem) from problem
+
+
+def make(path: Path) -> None:
+    """Make an empty file that its owner alone may read, unless there is a file.
+
+    One that is there is never opened beside SQLite: to close any descriptor of a file gives up all locks that the process
+    holds on it, those of open connections too. The next process to leave would take itself for the last one, and delete the
+    write-ahead log that this one goes on writing to.
+
+    Source: "How To Corrupt An SQLite Database File", section 2.2, sqlite.org/howtocorrupt.html
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -343,6 +363,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 REASONS = {
     "full": "the disk is full; make room and send the event again",
     "readonly": "it may not be written; check the rights of the file and its folder",
+    "unable to open": "it is a directory, or may not be opened; name another file",
     "locked": f"another process has kept it locked for {PATIENCE:.0f} seconds; send the event again",
     "not a database": "it is no event log, or damaged; name another file, or restore it from a backup",
     "I/O error": "the disk refuses, or is full; make room, check the disk, and send the event again",

@@ -114,6 +114,11 @@ def test_an_id_that_was_used_for_something_else_is_refused_and_its_neighbors_are
     assert [event.item_id for _, event in log.read()] == ["1", "2", "4"]
 
 
+def test_the_log_knows_what_it_has(log):
+    log.append(like(1))
+    assert [log.has("ann", "e1"), log.has("ann", "e2"), log.has("bob", "e1")] == [True, False, False]
+
+
 def test_users_do_not_share_their_ids(log):
     assert [log.append(like(1, user=user)) for user in ("ann", "bob")] == [1, 2]
 
@@ -156,6 +161,16 @@ def test_several_processes_write_one_log(path):
     positions = [list(map(int, process.communicate(timeout=120)[0].split())) for process in processes]
     assert sorted(sum(positions, [])) == list(range(1, 901)) == [position for position, _ in stored(path)]
     assert all(own == sorted(own) for own in positions)
+
+
+def test_a_process_that_comes_and_goes_takes_no_event_with_it(log):
+    """If it took itself for the last one with the file, it would delete the write-ahead log that others go on writing to."""
+    script = "import sys; from llmrec_lab.event_log import *\nwith SQLiteLog(sys.argv[1]) as log: print(len(log.read()))"
+    seen = []
+    for n in range(3):
+        log.append(like(n))
+        seen.append(int(subprocess.check_output([sys.executable, "-c", script, log.path], env=ENVIRONMENT)))
+    assert seen == [1, 2, 3]
 
 
 SYNCED = """
