@@ -2,7 +2,8 @@
 
 The server is `llmrec serve` on the films, in a process of its own. Events leave by the clock, whether the ones before are
 answered or not, and the time of one runs from when it was due: one that leaves late because the machine is busy is late (no
-coordinated omission). It ends when a slate that knows the event has arrived in its user's stream.
+coordinated omission). It ends when a slate that knows the event has arrived in its user's stream. When the disk is slow,
+that is before the event is durable; how long it takes until it is acknowledged, which never is, has rows of its own.
 """
 
 import asyncio
@@ -43,23 +44,43 @@ class User:
 
     header: dict[str, str]
     slate: list[str] = field(default_factory=list)  # of the newest push
-    arrived: list[tuple[float, int]] = field(default_factory=list)  # when a push was complete, and its position
+    arrived: list[tuple[float, int, str]] = field(default_factory=list)  # pushes: when complete, position, pending event
     opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass
+class Answer:
+    """The acknowledgement of an event."""
+
+    event_id: str
+    position: int
+    at: float
+
+
+@dataclass
+class Waits:
+    """Milliseconds from when each event was due."""
+
+    pushed: list[float]
+    acknowledged: list[float]
 
 
 def rows(quick: bool):
     """Bounds on the way from an event to the pushed slate."""
     count, users = (20, 3) if quick else (RATE * 20, USERS)
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "events.db") as address:
-        items, words, acknowledged = asyncio.run(load(address, count, users))
+        items, words, answers = asyncio.run(load(address, count, users))
         with SQLiteLog(Path(folder) / "events.db") as log:
             stored = [position for position, _ in log.read()]
-    assert sorted(acknowledged) == stored, "an acknowledged event is missing in the log, or there twice"
+    acknowledged = sorted(answer.position for answer in answers)
+    assert acknowledged == stored, "an acknowledged event is missing in the log, or there twice"
     work = f"{RATE} events/s with items, {users} open tabs"
-    yield Bound(f"{work}: event to pushed slate, p50", quantile(items, 0.5), "ms", must=20)
-    yield Bound(f"{work}: p99", quantile(items, 0.99), "ms", must=60)
-    yield Bound(f"{work}: the slowest of {len(items):,}", max(items), "ms")
-    yield Bound("a remark in words to pushed slate, p50", quantile(words, 0.5), "ms")
+    yield Bound(f"{work}: event to pushed slate, p50", quantile(items.pushed, 0.5), "ms", must=20)
+    yield Bound(f"{work}: p99", quantile(items.pushed, 0.99), "ms", must=60)
+    yield Bound(f"{work}: the slowest of {count:,}", max(items.pushed), "ms")
+    yield Bound(f"{work}: event to acknowledgement, on the disk, p50", quantile(items.acknowledged, 0.5), "ms")
+    yield Bound(f"{work}: the same, p99", quantile(items.acknowledged, 0.99), "ms")
+    yield Bound("a remark in words to pushed slate, p50", quantile(words.pushed, 0.5), "ms")
 
 
 def quantile(milliseconds: list[float], share: float) -> float:
@@ -80,19 +101,19 @@ def serving(log: Path):
         process.stdout.close()
 
 
-async def load(address: str, count: int, users: int) -> tuple[list[float], list[float], list[int]]:
-    """Milliseconds of events with items, those of remarks in words, and the positions of all events."""
-    rng, positions = random.Random(7), []
+async def load(address: str, count: int, users: int) -> tuple[Waits, Waits, list[Answer]]:
+    """The waits of events with items, those of remarks in words, and all acknowledgements."""
+    rng, answers = random.Random(7), []
     async with httpx2.AsyncClient(base_url=address, timeout=60) as client, AsyncExitStack() as stack:
         people = [User(await new_user(client)) for _ in range(users)]
         for n, user in enumerate(people):
-            positions.append(await send(client, user, n, "describe", "", WISHES[n % len(WISHES)]))
+            answers.append(await send(client, user, n, "describe", "", WISHES[n % len(WISHES)]))
             task = asyncio.create_task(watch(client, user))
             stack.callback(task.cancel)
             await user.opened.wait()
-        items = await paced(client, people, count, RATE, lambda user: (pick(rng), rng.choice(user.slate), 1), positions)
-        words = await paced(client, people, max(2, count // 50), 1, lambda user: ("say", "", rng.choice(REMARKS)), positions)
-    return items, words, positions
+        items = await paced(client, people, count, RATE, lambda user: (pick(rng), rng.choice(user.slate), 1), answers)
+        words = await paced(client, people, max(2, count // 50), 1, lambda user: ("say", "", rng.choice(REMARKS)), answers)
+    return items, words, answers
 
 
 def pick(rng: random.Random) -> str:
@@ -112,36 +133,39 @@ async def watch(client, user: User) -> None:
             if line.startswith("data: "):
                 arrival, push = time.perf_counter(), json.loads(line.removeprefix("data: "))
                 user.slate = [item["item_id"] for item in push["items"]]
-                user.arrived.append((arrival, push["position"]))
+                user.arrived.append((arrival, push["position"], push["pending"]))
                 user.opened.set()
 
 
-async def send(client, user: User, number: int, kind: str, item_id: str, value) -> int:
-    """Send one event; its position."""
+async def send(client, user: User, number: int, kind: str, item_id: str, value) -> Answer:
+    """Send one event."""
     event = {"event_id": f"e{number}", "kind": kind, "item_id": item_id, "value": value}
     answer = await client.post("/events", headers=user.header, json=event)
     answer.raise_for_status()
-    return answer.json()["position"]
+    return Answer(f"e{number}", answer.json()["position"], time.perf_counter())
 
 
-async def paced(client, people: list[User], count: int, rate: float, choose, positions: list[int]) -> list[float]:
-    """Send events at a rate, whether the ones before are answered or not; the milliseconds from when each was due."""
-    start, tasks, first = time.perf_counter() + 0.1, [], len(positions)
+async def paced(client, people: list[User], count: int, rate: float, choose, answers: list[Answer]) -> Waits:
+    """Send events at a rate, whether the ones before are answered or not."""
+    start, tasks, first = time.perf_counter() + 0.1, [], len(answers)
     for n in range(count):
         await asyncio.sleep(max(0.0, start + n / rate - time.perf_counter()))
         user = people[n % len(people)]
         tasks.append(asyncio.create_task(send(client, user, first + n, *choose(user))))
     found = await asyncio.gather(*tasks)
-    positions += found
-    waits = [waited(people[n % len(people)], position) for n, position in enumerate(found)]
-    return [1000 * (arrival - start - n / rate) for n, arrival in enumerate(await asyncio.gather(*waits))]
+    answers += found
+    seen = await asyncio.gather(*(waited(people[n % len(people)], answer) for n, answer in enumerate(found)))
+    due = [start + n / rate for n in range(count)]
+    return Waits(
+        [1000 * (at - then) for at, then in zip(seen, due)], [1000 * (one.at - then) for one, then in zip(found, due)]
+    )
 
 
-async def waited(user: User, position: int) -> float:
+async def waited(user: User, answer: Answer) -> float:
     """When the first slate that knows an event arrived."""
-    while user.arrived[-1][1] < position:
+    while user.arrived[-1][1] < answer.position:
         await asyncio.sleep(0.01)
-    return next(arrival for arrival, known in user.arrived if known >= position)
+    return next(at for at, known, pending in user.arrived if known >= answer.position or pending == answer.event_id)
 
 
 if __name__ == "__main__":

@@ -151,7 +151,11 @@ async def record(new: NewEvent, user_id: Me, sessions: Here) -> Acknowledged:
 
 @routes.get("/stream", response_class=StreamingResponse)
 async def stream(request: Request, user_id: Me, sessions: Here, last_event_id: Annotated[str, Header()] = ""):
-    """Server-sent events: now, and whenever an event changes it, the user's slate, with its position as the id."""
+    """Server-sent events: now, and whenever an event changes it, the user's slate, with its position as the id.
+
+    When the disk is slow, a slate comes before the event that it names as `pending` is stored. It has no id then, so that
+    who comes back after a crash gets the slate of what is stored. The acknowledgement is the answer to POST /events.
+    """
     limits = request.app.state.limits
     if sessions.watchers(user_id) >= limits.user_streams or sessions.watchers() >= limits.streams:
         raise Refused(429, "too many open streams; close one, then try again", RETRY)
@@ -175,7 +179,7 @@ async def lines(pushes: AsyncIterator[Push | None]) -> AsyncIterator[str]:
     """Pushes as server-sent events; a comment where there was none for a while."""
     yield f"retry: {AGAIN}\n\n"
     async for push in pushes:
-        yield ": nothing new\n\n" if push is None else f"id: {push.position}\ndata: {push.line}\n\n"
+        yield ": nothing new\n\n" if push is None else f"id: {'' if push.pending else push.position}\ndata: {push.line}\n\n"
 
 
 # ---- what goes wrong -------------------------------------------------------------------------------------------------
@@ -264,7 +268,11 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=256)
+        listening = socket.create_server((host, port), family=family, backlog=256)
+        # asyncio sets this only for sockets that name their protocol, which this one does not. Without it the kernel holds
+        # back an answer's body until its head is confirmed: 40 ms for every event.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except (OSError, OverflowError) as problem:
         if getattr(problem, "errno", None) == errno.EADDRINUSE:
             raise DataError(f"port {port} is in use, perhaps by another `llmrec serve`; pass --port {port + 1}") from None

@@ -18,13 +18,14 @@ from itertools import repeat, starmap
 import numpy as np
 
 from llmrec_lab.catalog import Slate
-from llmrec_lab.errors import DataError, LabError
+from llmrec_lab.errors import LabError
 from llmrec_lab.event_log import WORDS, Event, EventLog
 from llmrec_lab.feedback import UserState, catch_up
 from llmrec_lab.interests import Interests
 from llmrec_lab.recommender import Recommender
 
 THREADS = 2  # they compute; more would take turns on the same cores, and every slate would come later
+SLOW = 0.01  # seconds that a slate waits for the disk before it is pushed ahead; most commits take a tenth of that
 HEARTBEAT = 15.0  # seconds without news after which a stream says that it is alive, and looks for other processes' events
 
 
@@ -56,11 +57,19 @@ class Interest:
 
 @dataclass(frozen=True)
 class Push:
-    """What a user is shown: a slate with its reasons, the interests, and the position of the last event it knows."""
+    """What a user is shown: a slate with its reasons, and the interests.
+
+    Args:
+        position: of the last stored event that it knows.
+        items: the slate.
+        interests: what was said, and how much it counts.
+        pending: the id of one more event that it knows, which the disk has not confirmed yet; empty if there is none.
+    """
 
     position: int
     items: tuple[Recommended, ...]
     interests: tuple[Interest, ...]
+    pending: str = ""
 
     @cached_property
     def line(self) -> str:
@@ -96,6 +105,7 @@ class Session:
     user_id: str
     state: UserState | None = None
     foreseen: tuple[UserState, Event, UserState] | None = None  # what the next event will make of the state
+    ahead: Push | None = None  # the slate of what is foreseen
     push: Push | None = None
     pushed: asyncio.Event = field(default_factory=asyncio.Event)  # a new one for every push
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # what changes the state happens one after the other
@@ -156,6 +166,9 @@ class Sessions:
     async def record(self, event: Event) -> int:
         """Store an event that makes sense, and return its position once it is durable; who watches gets a new slate.
 
+        The slate is made while the disk writes. When the disk is slow, the slate is pushed before the event is durable, and
+        says so; it is pushed again when the event is, or taken back when nothing could be stored.
+
         Raises:
             DataError: the item or the interest is unknown, or the event_id is taken by another event.
             LogError: nothing was stored.
@@ -163,9 +176,12 @@ class Sessions:
         with self.session(event.user_id) as session:
             async with session.lock:
                 await self.compute(self.check, session, event, words=event.kind in WORDS)
-                position = await asyncio.wrap_future(self.log.submit(event))
-            self.refresh(session)
-        return position
+                stored = asyncio.wrap_future(self.log.submit(event))
+                try:
+                    await self.push_ahead(session, stored)
+                    return await stored
+                finally:
+                    self.refresh(session)
 
     async def recommend(self, user_id: str, k: int) -> Push:
         """What all events of a user lead to now."""
@@ -198,12 +214,14 @@ class Sessions:
         """
         with self.session(user_id) as session:
             session.watchers += 1
+            shown = seen, ""
             try:
                 self.refresh(session)
                 while not self.closed:
-                    if session.push is not None and session.push.position != seen:
-                        seen = session.push.position
-                        yield session.push
+                    push = session.push
+                    if push is not None and (push.position, push.pending) != shown:
+                        shown = push.position, push.pending
+                        yield push
                     elif not await happens(session.pushed, HEARTBEAT):
                         yield None
                         self.refresh(session)
@@ -240,6 +258,17 @@ class Sessions:
         finally:
             session.refreshing = None
 
+    async def push_ahead(self, session: Session, stored: asyncio.Future[int]) -> None:
+        """Make the slate of what is foreseen; push it if the disk is slow. For many events at once, only the last one's."""
+        others = session.uses - session.watchers - 1
+        if session.foreseen is None or not session.watchers or others:
+            return
+        _, event, state = session.foreseen
+        session.ahead = replace(await self.compute(self.push_of, state, self.k), pending=event.event_id)
+        done, _ = await asyncio.wait([stored], timeout=SLOW)
+        if not done:
+            session.show(session.ahead)
+
     # ---- in threads --------------------------------------------------------------------------------------------------
 
     async def compute(self, work: Callable, *arguments, words: bool = False):
@@ -252,8 +281,10 @@ class Sessions:
         known = session.state or self.lab.user(user_id=session.user_id)
         news = self.log.read(known.position, session.user_id)
         before, event, after = session.foreseen or (None, None, None)
-        if before is known and [one for _, one in news] == [event]:
-            session.state = replace(after, position=news[0][0])  # words take long to read: not twice
+        if before is known and [one for _, one in news] == [event]:  # what was made of it before it was stored holds
+            position = news[0][0]
+            session.state = replace(after, position=position)
+            session.ahead = session.ahead and replace(session.ahead, position=position, pending="")
         else:
             session.state = catch_up(self.lab, self.log, known) if news else known
         return session.state
@@ -272,18 +303,16 @@ class Sessions:
         return as_push(self.lab.recommend_text(text, min(k, len(self.lab.catalog))))
 
     def newest(self, session: Session) -> Push:
-        """The push that is due; the one that was there if nothing happened since."""
-        before, state = session.push, self.current(session)
-        return before if before and before.position == state.position else self.push_of(state, self.k)
+        """The push that is due; one that is there already, if the log has nothing that it does not know."""
+        state = self.current(session)
+        there = (push for push in (session.push, session.ahead) if push and not push.pending)
+        return next((push for push in there if push.position == state.position), None) or self.push_of(state, self.k)
 
     def check(self, session: Session, event: Event) -> None:
-        """Raise DataError for an event that the state cannot follow, unless it is stored already and was sent again."""
-        state = self.current(session)
-        try:
+        """Foresee what an event leads to, unless it is stored already and was sent again; DataError if it makes no sense."""
+        state, session.foreseen = self.current(session), None
+        if not self.log.has(event.user_id, event.event_id):
             session.foreseen = state, event, self.lab.feedback(state, event)
-        except DataError:
-            if all(stored.event_id != event.event_id for _, stored in self.log.read(user_id=event.user_id)):
-                raise
 
 
 async def happens(event: asyncio.Event, seconds: float) -> bool:

@@ -6,8 +6,10 @@ The server is `llmrec serve` itself, in a process of its own, on items whose tit
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from browser import CHROMIUM, ROOT, chromium
@@ -180,6 +182,30 @@ def test_a_new_list_is_announced_politely_and_marked_in_words(person, live):
     first = described(page)[0].strip()
     expect(page.get_by_role("status")).to_contain_text(f"The list has changed. First {first}")
     expect(page.locator("#slate small").first).to_have_text("new")
+
+
+DRAWINGS = """() => {
+    window.drawings = 0;
+    new MutationObserver(() => window.drawings++).observe(document.getElementById("slate"), { childList: true });
+}"""
+
+
+def test_a_slow_disk_holds_up_no_click_and_a_slate_that_comes_again_is_not_drawn_again(person, live):
+    page = opened(person, live)
+    before = described(page)
+    page.evaluate(DRAWINGS)
+    with closing(sqlite3.connect(live.folder / "events.db", isolation_level=None)) as busy:
+        busy.execute("BEGIN IMMEDIATE")  # until it ends, the server can store nothing
+        page.get_by_role("button", name="Like:").first.click()
+        liked = changed(page, before)
+        busy.execute("ROLLBACK")
+    assert before[0] not in liked
+    with page.expect_response("**/events") as answer:
+        page.get_by_role("button", name="Skip:").first.click()
+    assert answer.value.ok and liked[0] not in changed(page, liked)
+    assert page.evaluate("window.drawings") == 2
+    with SQLiteLog(live.folder / "events.db") as log:
+        assert [event.kind for _, event in log.read()][-3:] == ["describe", "like", "skip"]
 
 
 def test_titles_are_shown_as_text_and_never_as_markup(person, live):

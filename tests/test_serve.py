@@ -25,7 +25,8 @@ from llmrec_lab.errors import DataError, LogError
 from llmrec_lab.event_log import SQLiteLog
 from llmrec_lab.guard import Limits
 from llmrec_lab.recommender import Recommender
-from llmrec_lab.serve import create_app, listen, running
+from llmrec_lab.serve import create_app, lines, listen, running
+from llmrec_lab.sessions import Push
 from llmrec_lab.tokens import LIFETIME, Tokens
 
 SECRET = b"s" * 32
@@ -478,6 +479,24 @@ def test_a_push_is_a_server_sent_event_with_its_position_as_the_id(address):
         assert [next(lines).split(":")[0] for _ in range(5)] == ["retry", "", "id", "data", ""]
 
 
+def test_a_slate_whose_event_is_not_stored_yet_has_no_id():
+    async def scene():
+        async def pushes():
+            yield Push(3, (), (), "e1")
+
+        return [text async for text in lines(pushes())]
+
+    _, early = asyncio.run(scene())
+    assert early.startswith("id: \n") and '"position": 3' in early and '"pending": "e1"' in early
+
+
+def test_an_answer_is_not_held_back_until_its_first_packet_is_confirmed():
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_browser_that_comes_back_gets_only_what_it_missed(address):
     with httpx2.Client(base_url=address) as client:
         ann = user(client)
@@ -581,6 +600,7 @@ def test_an_app_without_fit_serves_from_texts_alone(log, word_counts):
 
 
 def test_the_load_benchmark_times_every_event_and_loses_none(address, log):
-    items, words, positions = asyncio.run(load.load(address, 9, 3))
-    assert len(items) == 9 and len(words) == 2 and min(items + words) > 0
-    assert sorted(positions) == [position for position, _ in log.read()] == list(range(1, 15))
+    items, words, answers = asyncio.run(load.load(address, 9, 3))
+    assert len(items.pushed) == 9 and len(words.pushed) == 2
+    assert min(items.pushed + items.acknowledged + words.pushed) > 0
+    assert sorted(answer.position for answer in answers) == [position for position, _ in log.read()] == list(range(1, 15))

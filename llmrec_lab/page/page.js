@@ -75,7 +75,15 @@ document.addEventListener("visibilitychange", () => (document.hidden ? stop() : 
 
 // ---- on the page ----------------------------------------------------------------------------------------------------
 
+const said = ({ items, interests }) => JSON.stringify([items, interests]);
+
 function show(push) {
+  const again = shown?.pending && said(push) === said(shown); // pushed before its event was stored; now it is
+  if (!again) redraw(push);
+  shown = push;
+}
+
+function redraw(push) {
   const focus = focused();
   const before = new Map([...find("slate").children].map((line) => [line.dataset.item, line]));
   find("slate").replaceChildren(...push.items.map((item) => row(item, before.get(item.item_id))));
@@ -84,7 +92,6 @@ function show(push) {
   showSliders(push.interests);
   restore(focus);
   if (shown) announce(push.items);
-  shown = push;
 }
 
 function row(item, before) {
