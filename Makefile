@@ -5,6 +5,8 @@ LESSON := notebooks/00_start_here.ipynb
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # As the default address, so that the line it prints leads to the lesson with --no-browser too.
 OPEN := --LabApp.default_url=/lab/tree/$(LESSON)
+# Long lines of code wrap, which beside JupyterLab's file browser would else be cut off; your own settings still win.
+WRAP := --LabApp.app_settings_dir=tools/jupyterlab
 # Two threads, no hub: tests give the same result on a laptop, offline and in CI.
 TEST_ENV := OMP_NUM_THREADS=2 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
@@ -15,7 +17,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 lab: assets ## open JupyterLab at lesson 00; ARGS="--no-browser --port 9999" goes to jupyter lab
-	@exec $(PY) -m jupyterlab $(OPEN) $(AS_ROOT) $(ARGS)
+	@exec $(PY) -m jupyterlab $(OPEN) $(WRAP) $(AS_ROOT) $(ARGS)
 
 test: assets ## run every check: style, tests, doctests, notebooks; ARGS="-k metrics" goes to pytest
 	@$(PY) -m ruff check .

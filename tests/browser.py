@@ -49,6 +49,7 @@ def jupyterlab(folder):
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
     command += [f"--ServerApp.token={TOKEN}", f"--ServerApp.root_dir={folder / 'work'}", "--ServerApp.ip=127.0.0.1"]
+    command += [f"--LabApp.app_settings_dir={ROOT / 'tools' / 'jupyterlab'}"]  # as in the Makefile
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     env = os.environ | {name: str(folder / place) for name, place in FOLDERS.items()}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))

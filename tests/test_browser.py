@@ -184,6 +184,12 @@ def test_the_picture_has_alternative_text(page):
     assert picture.count() == 1 and "scores, from" in picture.get_attribute("alt")
 
 
+def test_no_code_is_wider_than_its_cell(page):
+    hidden = "all => all.map(box => box.scrollWidth - box.clientWidth)"
+    assert max(page.locator(".jp-CodeCell .jp-InputArea .cm-scroller").evaluate_all(hidden)) <= 0
+    assert "app_settings_dir=tools/jupyterlab" in (ROOT / "Makefile").read_text()
+
+
 def test_the_committed_notebook_is_only_read(page, workspace):
     assert NOTEBOOK.read_bytes() == (workspace / "committed.ipynb").read_bytes()
 
