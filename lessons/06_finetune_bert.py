@@ -103,8 +103,9 @@ print(*near(who, seven), sep="\n")
 # the encoder that for people who choose films this matters more than a word of the title. **Fine-tuning** goes on training
 # a model that was trained on something general, on a task of ours (lesson 01 met the word; this lesson does it).
 #
-# How good is the frozen text? As in lesson 05 we hide what people met last. Somebody is told by the mean of the last few
-# films, and each target gets a rank. How many films to look back, is chosen on validation targets: here those of the event
+# How good is the frozen text? As in lesson 05 we hide what people met last. The model is told of a person by the mean of
+# the last few films' vectors, and each target gets a rank. How many films to look back, is chosen on
+# validation targets: here those of the event
 # before the last three, which are kept for the test.
 
 # %%
@@ -263,7 +264,8 @@ claim("none of the three lines runs", "no error" not in found.values())
 
 # %% [markdown]
 # A token id is a row of the vocabulary: *Heat* is number 3684 because of where it stands in a file. With as many labels as
-# tokens the lines would even run, and the network would learn to spell. The title belongs to the *input*, beside the
+# tokens the second line would even run, and the network would learn to name the title's first token. The
+# title belongs to the *input*, beside the
 # review; the label is what the person did. A tokenizer takes two texts and tells them apart by **token types**, 0 and 1:
 
 # %%
@@ -824,7 +826,7 @@ claim("the Markov chain stays ahead beyond the interval", gains["Markov chain"].
 # which knows who met what and nothing else. The Markov chain knows what came *right after* what, and is ahead, until section
 # 16 trains for longer.
 #
-# Two honest remarks. Three targets for each person give narrower intervals than one, as the last column shows. And the
+# Two remarks. Three targets for each person give narrower intervals than one, as the last column shows. And the
 # settings were once searched on the film before the last, which is among the three; so a small part of the gain may be
 # choice. The next question is free of that.
 #
@@ -1012,7 +1014,8 @@ claim("in another order", list(before) != list(after))
 # ## 12. The same by `Trainer`
 #
 # `transformers` has a training loop of its own, `Trainer`. Is ours the same? Same examples in the same order, same AdamW,
-# same schedule; two epochs of five batches:
+# same schedule; two epochs
+# (rounds over all examples) of five batches:
 
 # %%
 from llmrec_lab.trainer import train_with_trainer
@@ -1029,7 +1032,7 @@ claim("and they are no constant", np.ptp(ours) > 0.01)
 
 # %% [markdown]
 # Why write a loop, then? To see what is in it; and for what `Trainer` does not do by itself: batches by token budget, losses
-# over a whole batch in small passes, checkpoints without a pickle. For a plain classifier, take `Trainer`.
+# over a whole batch in small passes, checkpoints without a pickle (section 14). For a plain classifier, take `Trainer`.
 #
 # ## 13. What `Trainer` takes today
 #

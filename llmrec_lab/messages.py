@@ -1119,6 +1119,7 @@ MESSAGES = {
         "06.7.wrong.lucky": "this takes the rate of the best single run. It was lucky, and its other runs were not.",
         "06.7.wrong.sum": "a sum prefers the rate that was tried most often.",
         "06.7.wrong.safe": "this judges a rate by its worst run. The mean was asked for.",
+        "06.7.wrong.median": "this takes the median of the runs. The mean was asked for.",
         "06.7.wrong.smallest": "this is the smallest rate that was tried, whatever it brought.",
         "06.7.wrong.larger": "of two equal rates this takes the larger; the smaller was asked for.",
         "06.7.wrong.worst": "this is the rate with the worst mean. Larger validation values are better.",

@@ -168,7 +168,10 @@ EPOCHS = Calls(
 SEARCHES = Calls(
     "best_rate",
     (
-        ([(2e-4, 0.040), (2e-5, 0.030), (5e-4, 0.020), (2e-4, 0.042), (2e-5, 0.031), (5e-4, 0.055)],),
+        (
+            [(2e-4, 0.040), (2e-5, 0.030), (5e-4, 0.020), (2e-4, 0.042), (2e-5, 0.031), (5e-4, 0.055)]
+            + [(2e-4, 0.041), (2e-5, 0.032), (5e-4, 0.044)],
+        ),
         ([(5e-5, 0.30), (1e-5, 0.25), (9e-5, 0.10), (5e-5, 0.20), (1e-5, 0.25), (9e-5, 0.30)],),
         ([(8e-5, 0.3), (4e-5, 0.6), (6e-5, 0.1), (4e-5, 0.28), (6e-5, 0.5), (6e-5, 0.3), (8e-5, 0.3)],),
     ),
@@ -265,6 +268,7 @@ EXERCISES = (
             Misconception("lucky", (lambda runs: search(runs, max),)),
             Misconception("sum", (lambda runs: search(runs, sum),)),
             Misconception("safe", (lambda runs: search(runs, min),)),
+            Misconception("median", (lambda runs: search(runs, np.median),)),
             Misconception("smallest", (lambda runs: min(rates(runs)),)),
             Misconception("larger", (lambda runs: -search([(-rate, value) for rate, value in runs], np.mean),)),
             Misconception("worst", (lambda runs: search(runs, np.mean, best=min),)),
