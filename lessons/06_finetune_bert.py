@@ -457,10 +457,19 @@ claim("and nearer than what was really met: for the frozen encoder they are the 
 #
 # ## 6. The optimizer
 #
-# A gradient says in which direction. How far? The same rate for all weights is a poor choice: some have gradients a
-# thousand times those of others. **AdamW** keeps two running means for each weight, of the gradient ($m$) and of its square
-# ($v$), and steps by $m / \sqrt{v}$: about one rate per step, whatever the size. The W stands for **weight decay**: each
-# step also makes the weight itself a little smaller. By hand, three steps of three weights:
+# A gradient says in which direction. How far? Here are the gradients that MiniLM's weights got in section 2:
+
+# %%
+lengths = torch.cat([weight.grad.abs().flatten() for weight in weights])
+low, high = np.quantile(lengths[lengths > 0].cpu().numpy(), (0.01, 0.99))  # words that were not read have none
+print(f"one in a hundred is under {low:.0e}, and one in a hundred is over {high:.0e}")
+claim("some weights have gradients hundreds of times those of others", high > 300 * low)
+student = weights = before = lengths = None  # what the next cells need is room
+
+# %% [markdown]
+# So the same rate for all weights is a poor choice. **AdamW** keeps two running means for each weight, of the gradient
+# ($m$) and of its square ($v$), and steps by $m / \sqrt{v}$: about one rate per step, whatever the size. The W stands for
+# **weight decay**: each step also makes the weight itself a little smaller. By hand, three steps of three weights:
 
 # %%
 rate, decay, start = 0.1, 0.01, np.array([1.0, -2.0, 3.0])
@@ -498,7 +507,7 @@ ax = new_axes(height=2.5)
 ax.plot(range(1, 61), rates, color="black")
 ax.set_xlabel("step")
 ax.set_ylabel("learning rate")
-picture(ax, "A line that rises from 0 to 0.0002 in 6 steps, then falls to 0 at step 60.")
+picture(ax, "A line that rises to 0.0002 in 6 steps, then falls to 0 at step 60.")
 
 # %% [markdown]
 # And a gradient that is far too long, because of one odd batch, is cut to a length of 1: **clipping**.
@@ -663,7 +672,7 @@ del bert, optimizer, loss, kept
 # ### When it does not fit
 #
 # Three ways out. Freeze the lower layers: no gradient, no activations, no means for them. **Gradient checkpointing**: keep
-# nothing of a pass but its result, and compute it again on the way back. A third more work; how many bytes are saved?
+# nothing of a pass but its result, and compute it again on the way back. It costs one more pass; how much does it save?
 
 # %%
 task = WindowTask(encoder, few, texts, WindowConfig(count=8))
@@ -878,6 +887,7 @@ over = finetune(small_task, folder / "over", again, validate=lambda: -loss_of_ot
 steps, losses = zip(*((step, -value) for step, value in over.checks))
 
 # %% tags=["nbval-ignore-output"]
+print("the others, by step:", *(f"{step}: {loss:.2f} " for step, loss in zip(steps, losses)))
 ax = new_axes(height=3)
 ax.plot(range(1, len(over.losses) + 1), over.losses, color="black", label="training, 20 people")
 ax.plot(steps, losses, "s--", color="tab:blue", label="validation, 60 others")
@@ -1014,8 +1024,7 @@ claim("in another order", list(before) != list(after))
 # ## 12. The same by `Trainer`
 #
 # `transformers` has a training loop of its own, `Trainer`. Is ours the same? Same examples in the same order, same AdamW,
-# same schedule; two epochs
-# (rounds over all examples) of five batches:
+# same schedule; two epochs (rounds over all examples) of five batches:
 
 # %%
 from llmrec_lab.trainer import train_with_trainer
@@ -1024,7 +1033,7 @@ few_pairs = make_pairs(few, catalog.titles, last=2, per_user=2)  # 40
 both = TrainConfig(epochs=2, batch=8, rate=2e-4, frozen=6, dtype="float32")
 ours = losses_of(BiEncoderTask(encoder, few_pairs, texts), epochs=2, batch=8, rate=2e-4)
 trainers = train_with_trainer(BiEncoderTask(encoder, few_pairs, texts), folder / "trainer", both)
-pd.DataFrame({"our loop": ours, "Trainer": trainers}).round(2).rename_axis("step").T
+pd.DataFrame({"our loop": ours, "Trainer": trainers}, index=range(1, 11)).round(2).rename_axis("step").T
 
 # %%
 claim("loop and Trainer have the same losses, within 0.001", np.abs(ours - np.array(trainers)).max() < 1e-3)
@@ -1297,8 +1306,8 @@ answers = {}
 for name, model, vectors in (("frozen", encoder, plain), ("tuned", tuned_encoder, tuned_plain)):
     asks = model.encode(wishes) - vectors.mean(axis=0)
     best = np.argsort(-(centered(vectors) @ asks.T), axis=0, kind="stable")[:3].T  # (3, 3)
-    answers[name] = ["; ".join(catalog.titles[row]) for row in best]
-pd.DataFrame(answers, index=wishes)
+    answers[name] = catalog.titles[best].ravel()
+pd.DataFrame(answers, index=pd.MultiIndex.from_product([wishes, (1, 2, 3)], names=["wish", "rank"]))
 
 # %% [markdown]
 # Look at the two columns. Nothing in the training rewarded sentences, and where they got worse, that is **forgetting**: what
@@ -1307,8 +1316,8 @@ pd.DataFrame(answers, index=wishes)
 #
 # ## 16. For longer, and on a GPU
 #
-# Ten times as many steps, on a quiet laptop half an hour: `make bench-train`. Its results are kept in a file, with machine
-# and date. The same people, the same targets, the same new films:
+# Ten times as many steps: `make bench-train`. Its results are kept in a file, with machine and date. The same people, the
+# same targets, the same new films:
 
 
 # %% tags=["nbval-ignore-output"]
@@ -1330,7 +1339,9 @@ table = {}
 for row in longer["rows"]:
     asked, _, model = row["work"].partition(": ")
     table.setdefault(asked, {})[model] = ends_of(row)
-print(longer["date"], longer["machine"])
+long_run = longer["trainings"]["tuned text"]
+print(longer["date"], "on", longer["machine"]["cpu"], "with", longer["threads"], "threads:")
+print(f"{long_run['steps']} steps in {long_run['seconds'] / 60:.0f} minutes")
 pd.DataFrame(table).fillna("")
 
 # %% [markdown]
@@ -1343,7 +1354,9 @@ def verdict(gap):
 
 
 gaps = {(row["work"], f"minus {rival}"): gap for row in longer["rows"] for rival, gap in row["minus"].items()}
-pd.DataFrame({"NDCG@10": {k: ends_of(gap) for k, gap in gaps.items()}, "": {k: verdict(gap) for k, gap in gaps.items()}})
+pd.DataFrame(
+    {"NDCG@10": {k: ends_of(gap) for k, gap in gaps.items()}, "verdict": {k: verdict(gap) for k, gap in gaps.items()}}
+)
 
 
 # %%
@@ -1372,7 +1385,8 @@ claim("and a cross-encoder trained for minutes makes the first hundred worse", v
 # %% tags=["nbval-ignore-output"]
 gpu = measured_in("finetune_cuda.json")
 print("measured on", gpu["machine"]["device"] if gpu["rows"] else "no GPU: not yet measured")
-pd.DataFrame([{k: v for k, v in row.items() if k not in ("plan_parts", "verdict")} for row in gpu["rows"]]).fillna("")
+rows = [{k: v for k, v in row.items() if k not in ("plan_parts", "verdict")} for row in gpu["rows"]]
+pd.DataFrame(rows).fillna("") if rows else None
 
 # %% [markdown]
 # ## 17. What we did not do

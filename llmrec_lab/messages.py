@@ -1067,6 +1067,8 @@ MESSAGES = {
         "06.2.wrong.no_means": "weights and gradients are in. AdamW keeps two numbers more for each weight.",
         "06.2.wrong.one_mean": "AdamW keeps two means for each weight: that of the gradient and that of its square.",
         "06.2.wrong.half": "somewhere two bytes were counted for a number. In float32 all of them take four.",
+        "06.2.wrong.twice": "eight bytes were counted for a number. In float32 all of them take four.",
+        "06.2.wrong.binary": "this is in GiB, of 2³⁰ bytes. A GB is 10⁹ bytes.",
         "06.2.wrong.unit": "the digits are right, the unit is not: a GB is 10⁹ bytes.",
         "06.2.hint1": "Count the numbers that are kept for each weight, itself included.",
         "06.2.hint2": "Four: the weight, its gradient, and the two means of AdamW.",

@@ -202,6 +202,8 @@ EXERCISES = (
             Misconception("no_means", (0.88,)),
             Misconception("one_mean", (1.32,)),
             Misconception("half", (0.22, 0.66, 1.1)),
+            Misconception("twice", (3.52,)),
+            Misconception("binary", (1.76e9 / 2**30,)),
             Misconception("unit", (1760.0, 1.76e9, 1760000.0)),
         ),
         tolerance=0.005,
