@@ -5,6 +5,7 @@ Knows nothing about items, models, or what an event means to a recommender.
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import sqlite3
@@ -330,7 +331,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def make(path: Path) -> None:
-    """Make an empty file that its owner alone may read, unless there is a file.
+    """Make an empty file that its owner alone may read, unless there is a file; PermissionError if that may not be written.
 
     One that is there is never opened beside SQLite: to close any descriptor of a file gives up all locks that the process
     holds on it, those of open connections too. The next process to leave would take itself for the last one, and delete the
@@ -340,6 +341,8 @@ def make(path: Path) -> None:
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
