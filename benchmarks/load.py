@@ -18,6 +18,7 @@ import time
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import httpx2
 import numpy as np
@@ -28,6 +29,7 @@ from llmrec_lab.event_log import SQLiteLog
 ROOT = Path(__file__).resolve().parent.parent
 USERS = 25
 RATE = 50  # events per second, of all users together
+RUNS = 3
 MIX = {"like": 0.5, "skip": 0.35, "less": 0.15}
 WISHES = [
     "westerns and a good musical",
@@ -66,21 +68,34 @@ class Waits:
 
 
 def rows(quick: bool):
-    """Bounds on the way from an event to the pushed slate."""
-    count, users = (20, 3) if quick else (RATE * 20, USERS)
+    """Bounds on the way from an event to the pushed slate: medians of the runs, because a disk may stall in one of them."""
+    count, users, runs = (20, 3, 1) if quick else (RATE * 20, USERS, RUNS)
+    items, words = zip(*(run(count, users) for _ in range(runs)))
+    pushed, acknowledged = [waits.pushed for waits in items], [waits.acknowledged for waits in items]
+    work = f"{RATE} events/s with items, {users} open tabs"
+    yield Bound(f"{work}: event to pushed slate, p50", of_runs(median, pushed, 0.5), "ms", must=20)
+    yield Bound(f"{work}: p99", of_runs(median, pushed, 0.99), "ms", must=60)
+    yield Bound(f"{work}: p99 of the worst of {runs} runs", of_runs(max, pushed, 0.99), "ms")
+    yield Bound(f"{work}: event to acknowledgement, on the disk, p50", of_runs(median, acknowledged, 0.5), "ms")
+    yield Bound(f"{work}: the same, p99", of_runs(median, acknowledged, 0.99), "ms")
+    yield Bound(f"{work}: the same, p99 of the worst of {runs} runs", of_runs(max, acknowledged, 0.99), "ms")
+    yield Bound("a remark in words to pushed slate, p50", of_runs(median, [waits.pushed for waits in words], 0.5), "ms")
+
+
+def run(count: int, users: int) -> tuple[Waits, Waits]:
+    """The waits of one run with a fresh server, in which no acknowledged event may be lost."""
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "events.db") as address:
         items, words, answers = asyncio.run(load(address, count, users))
         with SQLiteLog(Path(folder) / "events.db") as log:
             stored = [position for position, _ in log.read()]
     acknowledged = sorted(answer.position for answer in answers)
     assert acknowledged == stored, "an acknowledged event is missing in the log, or there twice"
-    work = f"{RATE} events/s with items, {users} open tabs"
-    yield Bound(f"{work}: event to pushed slate, p50", quantile(items.pushed, 0.5), "ms", must=20)
-    yield Bound(f"{work}: p99", quantile(items.pushed, 0.99), "ms", must=60)
-    yield Bound(f"{work}: the slowest of {count:,}", max(items.pushed), "ms")
-    yield Bound(f"{work}: event to acknowledgement, on the disk, p50", quantile(items.acknowledged, 0.5), "ms")
-    yield Bound(f"{work}: the same, p99", quantile(items.acknowledged, 0.99), "ms")
-    yield Bound("a remark in words to pushed slate, p50", quantile(words.pushed, 0.5), "ms")
+    return items, words
+
+
+def of_runs(choose, runs: list[list[float]], share: float) -> float:
+    """One of the runs' quantiles: their median, or their maximum."""
+    return choose([quantile(milliseconds, share) for milliseconds in runs])
 
 
 def quantile(milliseconds: list[float], share: float) -> float:
