@@ -99,13 +99,22 @@ def reasons(names: np.ndarray, parts: np.ndarray) -> tuple[Reason, ...]:
 
 
 @dataclass
+class Foreseen:
+    """What an event that is being stored makes of a state, and the slate of that if it was made."""
+
+    before: UserState
+    event: Event
+    after: UserState
+    push: Push | None = None
+
+
+@dataclass
 class Session:
     """A user who is here: the state, the newest push, and who waits for it."""
 
     user_id: str
     state: UserState | None = None
-    foreseen: tuple[UserState, Event, UserState] | None = None  # what the next event will make of the state
-    ahead: Push | None = None  # the slate of what is foreseen
+    foreseen: Foreseen | None = None
     push: Push | None = None
     pushed: asyncio.Event = field(default_factory=asyncio.Event)  # a new one for every push
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # what changes the state happens one after the other
@@ -260,14 +269,13 @@ class Sessions:
 
     async def push_ahead(self, session: Session, stored: asyncio.Future[int]) -> None:
         """Make the slate of what is foreseen; push it if the disk is slow. For many events at once, only the last one's."""
-        others = session.uses - session.watchers - 1
-        if session.foreseen is None or not session.watchers or others:
+        foreseen, others = session.foreseen, session.uses - session.watchers - 1
+        if foreseen is None or not session.watchers or others:
             return
-        _, event, state = session.foreseen
-        session.ahead = replace(await self.compute(self.push_of, state, self.k), pending=event.event_id)
+        foreseen.push = await self.compute(self.push_of, foreseen.after, self.k)
         done, _ = await asyncio.wait([stored], timeout=SLOW)
         if not done:
-            session.show(session.ahead)
+            session.show(replace(foreseen.push, pending=foreseen.event.event_id))
 
     # ---- in threads --------------------------------------------------------------------------------------------------
 
@@ -280,11 +288,11 @@ class Sessions:
         """The state after all events that the log has."""
         known = session.state or self.lab.user(user_id=session.user_id)
         news = self.log.read(known.position, session.user_id)
-        before, event, after = session.foreseen or (None, None, None)
-        if before is known and [one for _, one in news] == [event]:  # what was made of it before it was stored holds
-            position = news[0][0]
-            session.state = replace(after, position=position)
-            session.ahead = session.ahead and replace(session.ahead, position=position, pending="")
+        foreseen = session.foreseen
+        if foreseen and foreseen.before is known and [event for _, event in news] == [foreseen.event]:
+            position = news[0][0]  # what was made of the event before it was stored holds
+            session.state = replace(foreseen.after, position=position)
+            session.push = replace(foreseen.push, position=position) if foreseen.push else session.push
         else:
             session.state = catch_up(self.lab, self.log, known) if news else known
         return session.state
@@ -303,16 +311,16 @@ class Sessions:
         return as_push(self.lab.recommend_text(text, min(k, len(self.lab.catalog))))
 
     def newest(self, session: Session) -> Push:
-        """The push that is due; one that is there already, if the log has nothing that it does not know."""
-        state = self.current(session)
-        there = (push for push in (session.push, session.ahead) if push and not push.pending)
-        return next((push for push in there if push.position == state.position), None) or self.push_of(state, self.k)
+        """The push that is due; the one that is there, if it knows all that the log has, and nothing else."""
+        state, push = self.current(session), session.push
+        known = push is not None and (push.position, push.pending) == (state.position, "")
+        return push if known else self.push_of(state, self.k)
 
     def check(self, session: Session, event: Event) -> None:
         """Foresee what an event leads to, unless it is stored already and was sent again; DataError if it makes no sense."""
         state, session.foreseen = self.current(session), None
         if not self.log.has(event.user_id, event.event_id):
-            session.foreseen = state, event, self.lab.feedback(state, event)
+            session.foreseen = Foreseen(state, event, self.lab.feedback(state, event))
 
 
 async def happens(event: asyncio.Event, seconds: float) -> bool:

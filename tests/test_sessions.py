@@ -39,6 +39,18 @@ async def until(stream, position):
             return push
 
 
+def counted(lab):
+    """The same recommender, and a list that gets the position of every state that a slate is made for."""
+    made = []
+
+    class Counting(Recommender):
+        def recommend_state(self, state, k=10):
+            made.append(state.position)
+            return super().recommend_state(state, k)
+
+    return Counting(lab.catalog, lab.encoder).fit(lab.interactions), made
+
+
 # Recording
 
 
@@ -194,14 +206,7 @@ def test_a_slow_watcher_gets_the_newest_slate_only(lab, log):
 
 
 def test_many_events_at_once_are_one_push(lab, log):
-    made = []
-
-    class Counting(Recommender):
-        def recommend_state(self, state, k=10):
-            made.append(state.position)
-            return super().recommend_state(state, k)
-
-    counting = Counting(lab.catalog, lab.encoder).fit(lab.interactions)
+    counting, made = counted(lab)
 
     async def scene(sessions):
         async with aclosing(sessions.watch("ann")) as stream:
@@ -214,14 +219,7 @@ def test_many_events_at_once_are_one_push(lab, log):
 
 
 def test_the_slate_that_was_made_while_the_disk_wrote_is_the_one_that_is_pushed(lab, log):
-    made = []
-
-    class Counting(Recommender):
-        def recommend_state(self, state, k=10):
-            made.append(state.position)
-            return super().recommend_state(state, k)
-
-    counting = Counting(lab.catalog, lab.encoder).fit(lab.interactions)
+    counting, made = counted(lab)
 
     async def scene(sessions):
         async with aclosing(sessions.watch("ann")) as stream:
@@ -230,6 +228,19 @@ def test_the_slate_that_was_made_while_the_disk_wrote_is_the_one_that_is_pushed(
 
     pushed, asked = played(counting, log, scene)
     assert pushed == asked and len(made) == 3  # before the event, after it, and when asked
+
+
+def test_a_slate_that_was_made_ahead_is_not_taken_for_that_of_the_next_event(lab, log):
+    async def scene(sessions):
+        async with aclosing(sessions.watch("ann")) as stream:
+            first = await anext(stream)
+            await until(stream, await sessions.record(event(1, item=first.items[0].item_id)))
+            with sessions.session("ann"):  # as while another request runs: the next slate is not made ahead
+                position = await sessions.record(event(2, item=first.items[1].item_id))
+            return await until(stream, position), await sessions.recommend("ann", 10)
+
+    pushed, asked = played(lab, log, scene)
+    assert pushed == asked
 
 
 @pytest.mark.parametrize("stores", [True, False])
