@@ -129,7 +129,8 @@ def test_a_state_that_was_dropped_is_made_again_from_the_log(lab, log):
     assert before == after and before.position == 2
 
 
-def test_a_state_that_was_foreseen_is_the_one_that_the_log_leads_to(lab, log):
+@pytest.mark.parametrize("noticed", [False, True])
+def test_a_state_that_was_foreseen_is_the_one_that_the_log_leads_to(lab, log, noticed):
     """Words are read once, when they are checked; events of other processes in between must not get lost by that."""
     words = event(3, "say", "", "more ghosts")
     with SQLiteLog(log.path) as other:
@@ -138,7 +139,14 @@ def test_a_state_that_was_foreseen_is_the_one_that_the_log_leads_to(lab, log):
             await sessions.record(event(1, "describe", "", "space and love"))
             await sessions.recommend("ann", 5)
             submit = log.submit
-            log.submit = lambda one: (other.append(event(2, "less", "alien")), submit(one))[1]
+
+            def late(one):
+                other.append(event(2, "less", "alien"))
+                if noticed:
+                    sessions.current(sessions.live["ann"])
+                return submit(one)
+
+            log.submit = late
             await sessions.record(words)
             log.submit = submit
             await sessions.record(event(4, "like", "amelie"))
